@@ -1,0 +1,75 @@
+package shm
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// backend is all this package asks of an operating system; native is the one
+// it was built for.
+//
+// Names and sizes arrive checked, and Options with their defaults. A backend
+// moves pages about and never looks inside them. Its errors name the call that
+// failed or are a sentence; the public functions add the operation and the
+// segment, once.
+type backend interface {
+	// draft makes a segment that nobody can open yet: zero bytes, exactly size
+	// of them, with its mode and, unless Sparse, its space. It may answer
+	// fs.ErrExist early, so that nothing is filled in vain; publish decides.
+	draft(name string, size int, o Options) (draft, error)
+
+	// attach maps the segment that has the name now.
+	attach(name string, o Options) (attachment, error)
+
+	unlink(name string) error
+	stat(name string) (Info, error)
+	list() ([]Info, error)
+}
+
+// draft is a segment before its publication. Exactly one of publish, when it
+// succeeds, and discard ends it.
+type draft interface {
+	memory() []byte
+
+	// publish gives the draft its name, whole and at once, or fails with
+	// fs.ErrExist. With ReadOnly the attachment's memory can no longer be
+	// written.
+	publish() (attachment, error)
+
+	// discard gives everything back, as if the draft had never been.
+	discard()
+}
+
+// attachment is one mapped view of a published segment.
+type attachment interface {
+	memory() []byte
+
+	// stat describes this very segment, with ErrNameLost as Segment.Stat has it.
+	stat() (Info, error)
+
+	// unlink removes the name if it is still this segment's, before or after
+	// detach; else it is fs.ErrNotExist.
+	unlink() error
+
+	// detach unmaps the memory and gives the segment's handles back.
+	detach() error
+}
+
+// patience is how long a call waits for another process: for a name lock, or
+// for a foreign creator to size its segment.
+const patience = time.Second
+
+// poll asks try until it says that it is done or the limit has passed, and
+// returns try's last answer. It sleeps in between rather than parking a thread
+// in the kernel, longer and longer, with chance in it so that two of them do
+// not keep step.
+func poll(limit time.Duration, try func() (done bool, err error)) (bool, error) {
+	deadline := time.Now().Add(limit)
+	for pause := 50 * time.Microsecond; ; pause = min(2*pause, 10*time.Millisecond) {
+		done, err := try()
+		if done || time.Now().After(deadline) {
+			return done, err
+		}
+		time.Sleep(pause/2 + rand.N(pause))
+	}
+}

@@ -1,3 +1,0 @@
-// Package shm is memory that several processes share by name, with one
-// contract on every system and without cgo.
-package shm

@@ -1,0 +1,102 @@
+package shm
+
+import (
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/seed72196e11/shm/internal/memroom"
+)
+
+const (
+	// reserveStep is how much one fallocate takes. A signal interrupts the call
+	// and undoes it, so that one for the whole size might never come to its end
+	// in a program that is being profiled; this much takes a few milliseconds.
+	reserveStep = 8 << 20
+
+	// smallSize is the size below which memory limits are not looked up: no
+	// more than any program takes from its heap without asking.
+	smallSize = 1 << 20
+)
+
+// reserve gives the empty file its size and its space, all of it or a
+// NoSpaceError. What it has taken by then goes with the file.
+func reserve(fd int, dir string, size int64) error {
+	if err := enoughRoom(fd, dir, size); err != nil {
+		return err
+	}
+	for at := int64(0); at < size; {
+		step := min(reserveStep, size-at)
+		switch err := unix.Fallocate(fd, 0, at, step); err {
+		case nil:
+			at += step
+		case unix.EINTR:
+		case unix.EOPNOTSUPP, unix.ENOSYS:
+			return writeZeros(fd, dir, size)
+		default:
+			return spaceError("fallocate", err, fd, dir, size)
+		}
+	}
+	return nil
+}
+
+// writeZeros is reserve for file systems without fallocate.
+func writeZeros(fd int, dir string, size int64) error {
+	zeros := make([]byte, min(size, smallSize))
+	for at := int64(0); at < size; {
+		n, err := unix.Pwrite(fd, zeros[:min(int64(len(zeros)), size-at)], at)
+		if err != nil && err != unix.EINTR {
+			return spaceError("write", err, fd, dir, size)
+		}
+		at += int64(max(n, 0))
+	}
+	return nil
+}
+
+// enoughRoom refuses what cannot succeed before anything is taken from others,
+// and what the kernel would punish with a kill: memory of a tmpfs is charged to
+// the memory cgroup, whose limit is a limit for the whole process.
+func enoughRoom(fd int, dir string, size int64) error {
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(fd, &st); err != nil {
+		return os.NewSyscallError("fstatfs", err)
+	}
+	if free, limited := freeSpace(&st); limited && free < size {
+		return noSpaceIn(dir, size, free)
+	}
+	inMemory := int64(st.Type) == unix.TMPFS_MAGIC || int64(st.Type) == unix.RAMFS_MAGIC
+	if !inMemory || size < smallSize {
+		return nil
+	}
+	if room, ok := memroom.Now(); ok && room.Free < size {
+		return &NoSpaceError{Need: size, Free: room.Free, Where: room.Where,
+			cure: "the kernel would kill the process; raise that limit, or free memory (unlinking segments does)"}
+	}
+	return nil
+}
+
+// freeSpace is what the file system can still give to this user; a tmpfs may
+// be without a limit of its own.
+func freeSpace(st *unix.Statfs_t) (free int64, limited bool) {
+	return int64(st.Bavail) * int64(st.Bsize), st.Blocks != 0
+}
+
+// spaceError is a NoSpaceError when that is what the errno means.
+func spaceError(call string, errno error, fd int, dir string, size int64) error {
+	switch errno {
+	case unix.ENOSPC, unix.EDQUOT, unix.ENOMEM:
+		var free int64
+		var st unix.Statfs_t
+		if unix.Fstatfs(fd, &st) == nil {
+			free, _ = freeSpace(&st)
+		}
+		return noSpaceIn(dir, size, free)
+	}
+	return os.NewSyscallError(call, errno)
+}
+
+func noSpaceIn(dir string, size, free int64) error {
+	return &NoSpaceError{Need: size, Free: free, Where: dir,
+		cure: fmt.Sprintf("unlink segments no longer needed, or enlarge it (mount -o remount,size=… %s; docker run --shm-size=…)", dir)}
+}
