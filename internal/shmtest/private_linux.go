@@ -1,0 +1,125 @@
+package shmtest
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/seed72196e11/shm"
+)
+
+// Dir is where segments stand.
+func Dir() string {
+	if d := os.Getenv("SHM_DIR"); d != "" {
+		return d
+	}
+	return "/dev/shm"
+}
+
+// Path is where the segment of that name stands.
+func Path(name string) string { return filepath.Join(Dir(), name) }
+
+func private(t *testing.T) {
+	t.Run("the mode is exact whatever the umask", func(t *testing.T) {
+		p := Start(t)
+		for _, umask := range []string{"0", "77", "777"} {
+			p.Ask("umask", umask)
+			for _, mode := range []fs.FileMode{0o600, 0o400, 0o640, 0o666, 0o777} {
+				name := Name(t)
+				p.Ask("create", name, 10, strconv.FormatUint(uint64(mode), 8))
+				info, err := shm.Stat(name)
+				require.NoError(t, err)
+				require.Equal(t, mode, info.Mode, "umask %s", umask)
+				require.NoError(t, shm.Unlink(name))
+			}
+		}
+		name := Name(t)
+		create(t, name, 10, nil)
+		info, err := os.Stat(Path(name))
+		require.NoError(t, err)
+		require.Equal(t, fs.FileMode(0o600), info.Mode(), "nothing but the owner's bits by default")
+	})
+
+	t.Run("what is no segment is refused", func(t *testing.T) {
+		target := Name(t)
+		create(t, target, 10, nil)
+		for kind, plant := range map[string]func(path string) error{
+			"symbolic link": func(path string) error { return os.Symlink(Path(target), path) },
+			"dangling link": func(path string) error { return os.Symlink(path+"-nowhere", path) },
+			"pipe":          func(path string) error { return unix.Mkfifo(path, 0o666) },
+			"directory":     func(path string) error { return os.Mkdir(path, 0o777) },
+			"socket":        func(path string) error { return unix.Mknod(path, unix.S_IFSOCK|0o666, 0) },
+		} {
+			name := Name(t)
+			require.NoError(t, plant(Path(name)), kind)
+			t.Cleanup(func() { os.Remove(Path(name)) })
+			_, openErr := shm.Open(name, nil)
+			_, readErr := shm.Open(name, &shm.Options{ReadOnly: true})
+			_, statErr := shm.Stat(name)
+			for call, err := range map[string]error{"Open": openErr, "Open read-only": readErr, "Stat": statErr, "Unlink": shm.Unlink(name)} {
+				require.ErrorIs(t, err, shm.ErrForeign, "%s of a %s", call, kind)
+			}
+			_, err := shm.Create(name, 10, nil)
+			require.ErrorIs(t, err, fs.ErrExist, "Create over a %s", kind)
+			require.False(t, listed(t, name), "a %s is listed", kind)
+			require.NoError(t, os.Remove(Path(name)), "it is still there")
+		}
+	})
+
+	t.Run("another user's segment is refused", func(t *testing.T) {
+		needRoot(t)
+		name := Name(t)
+		create(t, name, 10, &shm.Options{Mode: 0o666})
+		require.NoError(t, os.Chown(Path(name), 12345, 12345))
+		_, err := shm.Open(name, nil)
+		require.ErrorIs(t, err, fs.ErrPermission)
+		require.Contains(t, err.Error(), "12345")
+		require.Equal(t, 10, open(t, name, &shm.Options{AnyOwner: true}).Size())
+		info, err := shm.Stat(name)
+		require.NoError(t, err)
+		require.Equal(t, "12345", info.Owner)
+	})
+
+	t.Run("others may only what the mode says", func(t *testing.T) {
+		needRoot(t)
+		closed, readable := Name(t), Name(t)
+		create(t, closed, 10, nil)
+		create(t, readable, 10, &shm.Options{Mode: 0o644})
+		nobody := Start(t)
+		nobody.Ask("become", 65534)
+		nobody.Tell("open", closed, "ro")
+		require.Contains(t, nobody.Answer(), "error permission")
+		nobody.Tell("open", readable)
+		require.Regexp(t, "^error permission .*ReadOnly", nobody.Answer())
+		require.Equal(t, "10", nobody.Ask("open", readable, "ro"), "root's segments are accepted")
+		for _, name := range []string{closed, readable} {
+			nobody.Tell("rm", name)
+			require.Contains(t, nobody.Answer(), "error permission")
+		}
+		own := Name(t)
+		nobody.Ask("create", own, 10)
+		_, err := shm.Open(own, nil)
+		require.ErrorIs(t, err, fs.ErrPermission, "root does not trust them either")
+		require.NoError(t, shm.Unlink(own), "but may remove them")
+	})
+}
+
+func needRoot(t testing.TB) {
+	if os.Geteuid() != 0 {
+		Need(t, "root", "only root can make another user's segment")
+	}
+}
+
+func umask(mask int) { unix.Umask(mask) }
+
+// become makes this process another user's.
+func become(uid int) error {
+	return errors.Join(syscall.Setgroups(nil), syscall.Setgid(uid), syscall.Setuid(uid))
+}

@@ -1,0 +1,225 @@
+package shmtest
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed72196e11/shm"
+)
+
+const (
+	// childVar in the environment makes a test binary play a second process.
+	childVar = "SHM_TEST_CHILD"
+
+	// execVar is the emulator that the test binary itself runs under, as given
+	// to go test -exec.
+	execVar = "SHM_TEST_EXEC"
+
+	// Deadline bounds every wait for another process. It is long, so that only
+	// a hang ever meets it.
+	Deadline = 60 * time.Second
+)
+
+// Main is what a package's TestMain calls. It runs the tests and then fails if
+// they left a segment or a mapping behind; in a second process it obeys the
+// first one instead.
+func Main(m *testing.M) {
+	surround()
+	if os.Getenv(childVar) != "" {
+		obey(os.Stdin, os.Stdout)
+		return // without Close, as a killed process would
+	}
+	code := m.Run()
+	if left := leftovers(); len(left) > 0 && code == 0 {
+		fmt.Fprintf(os.Stderr, "the tests left behind:\n%s\n", strings.Join(left, "\n"))
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// Process is a second process: this test binary, doing what it is told.
+type Process struct {
+	t     testing.TB
+	cmd   *exec.Cmd
+	stdin io.WriteCloser
+	lines chan string
+}
+
+// Start starts a second process, which is killed at the end of the test.
+func Start(t testing.TB) *Process {
+	t.Helper()
+	cmd := Self()
+	cmd.Env = append(os.Environ(), childVar+"=1")
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	p := &Process{t, cmd, stdin, make(chan string, 16)}
+	go func() {
+		defer close(p.lines)
+		for s := bufio.NewScanner(stdout); s.Scan(); {
+			p.lines <- s.Text()
+		}
+	}()
+	t.Cleanup(p.Kill)
+	return p
+}
+
+// Self is a command that runs this test binary again.
+func Self(args ...string) *exec.Cmd {
+	exe, err := os.Executable()
+	if err != nil {
+		panic(err)
+	}
+	if emulator := os.Getenv(execVar); emulator != "" {
+		return exec.Command(emulator, append([]string{exe}, args...)...)
+	}
+	return exec.Command(exe, args...)
+}
+
+// Tell gives a command (see obey) and does not wait.
+func (p *Process) Tell(words ...any) {
+	p.t.Helper()
+	_, err := fmt.Fprintln(p.stdin, words...)
+	require.NoError(p.t, err)
+}
+
+// Answer is the next line the process says.
+func (p *Process) Answer() string {
+	p.t.Helper()
+	select {
+	case line, ok := <-p.lines:
+		require.True(p.t, ok, "the second process ended without an answer")
+		return line
+	case <-time.After(Deadline):
+		require.FailNow(p.t, "the second process does not answer")
+		return ""
+	}
+}
+
+// Ask gives a command and returns what follows "ok" in the answer. Any other
+// answer fails the test.
+func (p *Process) Ask(words ...any) string {
+	p.t.Helper()
+	p.Tell(words...)
+	answer := p.Answer()
+	rest, ok := strings.CutPrefix(answer, "ok")
+	require.True(p.t, ok, "second process, %v: got %q, want ok", words, answer)
+	return strings.TrimSpace(rest)
+}
+
+// Kill ends the process as kill -9 does and waits until it is gone.
+func (p *Process) Kill() {
+	p.cmd.Process.Kill()
+	p.cmd.Wait()
+}
+
+// Exit lets the process end by returning from main, without Close.
+func (p *Process) Exit() {
+	p.t.Helper()
+	p.stdin.Close()
+	done := make(chan error, 1)
+	go func() { done <- p.cmd.Wait() }()
+	select {
+	case err := <-done:
+		require.NoError(p.t, err)
+	case <-time.After(Deadline):
+		require.FailNow(p.t, "the second process does not end")
+	}
+}
+
+// obey does what each line of in says and answers it with a line: "ok" and a
+// result, or the sentinel and the sentence of an error.
+//
+//	umask OCTAL, become UID
+//	create NAME SIZE [MODE]    and stay attached
+//	fill NAME SIZE             create, say "filling" in Init, never return
+//	open NAME [ro]             answers the size
+//	read OFFSET                answers the byte
+//	write OFFSET BYTE
+//	close, unlink
+//	rm NAME                    unlink by name
+func obey(in io.Reader, out io.Writer) {
+	var seg shm.Segment
+	for s := bufio.NewScanner(in); s.Scan(); {
+		words := strings.Fields(s.Text())
+		number := func(i int) int { n, _ := strconv.Atoi(words[i]); return n }
+		var result any = ""
+		var err error
+		switch words[0] {
+		case "create":
+			var o shm.Options
+			if len(words) > 3 {
+				o.Mode, err = parseMode(words[3])
+			}
+			if err == nil {
+				seg, err = shm.Create(words[1], number(2), &o)
+			}
+		case "umask":
+			var mask fs.FileMode
+			mask, err = parseMode(words[1])
+			umask(int(mask))
+		case "become":
+			err = become(number(1))
+		case "fill":
+			_, err = shm.Create(words[1], number(2), &shm.Options{Init: func(mem []byte) error {
+				mem[0] = 1
+				fmt.Fprintln(out, "filling")
+				select {}
+			}})
+		case "open":
+			seg, err = shm.Open(words[1], &shm.Options{ReadOnly: len(words) > 2})
+			if err == nil {
+				result = seg.Size()
+			}
+		case "read":
+			result = seg.Bytes()[number(1)]
+		case "write":
+			seg.Bytes()[number(1)] = byte(number(2))
+		case "close":
+			err = seg.Close()
+		case "unlink":
+			err = seg.Unlink()
+		case "rm":
+			err = shm.Unlink(words[1])
+		default:
+			err = errors.New("what is " + words[0] + "?")
+		}
+		if err != nil {
+			fmt.Fprintln(out, "error", sentinel(err), err)
+			continue
+		}
+		fmt.Fprintln(out, "ok", result)
+	}
+}
+
+// sentinel names the kind of an error, for the other side of a pipe.
+func sentinel(err error) string {
+	for name, kind := range map[string]error{
+		"exist": fs.ErrExist, "not-exist": fs.ErrNotExist, "permission": fs.ErrPermission, "invalid": fs.ErrInvalid,
+	} {
+		if errors.Is(err, kind) {
+			return name
+		}
+	}
+	return "other"
+}
+
+// parseMode reads octal digits.
+func parseMode(text string) (fs.FileMode, error) {
+	mode, err := strconv.ParseUint(text, 8, 32)
+	return fs.FileMode(mode), err
+}
