@@ -558,8 +558,10 @@ func readOnly(t *testing.T) {
 	for how, seg := range map[string]shm.Segment{"Create": made, "Open": opened} {
 		require.True(t, seg.ReadOnly(), how)
 		require.Equal(t, byte(1), seg.Bytes()[0], how)
-		err := shm.Guard(func() error { seg.Bytes()[0] = 2; return nil })
-		require.ErrorIs(t, err, shm.ErrFault, how)
+		if !Emulated() { // as in guard
+			err := shm.Guard(func() error { seg.Bytes()[0] = 2; return nil })
+			require.ErrorIs(t, err, shm.ErrFault, how)
+		}
 		require.Equal(t, byte(1), seg.Bytes()[0], how)
 	}
 	writer := open(t, name, nil)
@@ -719,6 +721,9 @@ func guard(t *testing.T) {
 	require.PanicsWithValue(t, "mine", func() { shm.Guard(func() error { panic("mine") }) })
 	require.Panics(t, func() { shm.Guard(func() error { var p *int; *p = 1; return nil }) }, "not a segment's fault")
 
+	if Emulated() {
+		t.Skip("qemu-user does not say where a fault was")
+	}
 	name := Name(t)
 	create(t, name, 3*os.Getpagesize(), nil)
 	seg := open(t, name, &shm.Options{ReadOnly: true})

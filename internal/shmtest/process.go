@@ -90,6 +90,9 @@ func Self(args ...string) *exec.Cmd {
 	return exec.Command(exe, args...)
 }
 
+// Emulated says whether this binary runs under an emulator of its processor.
+func Emulated() bool { return os.Getenv(execVar) != "" }
+
 // Tell gives a command (see obey) and does not wait.
 func (p *Process) Tell(words ...any) {
 	p.t.Helper()
@@ -178,7 +181,8 @@ func obey(in io.Reader, out io.Writer) {
 			_, err = shm.Create(words[1], number(2), &shm.Options{Init: func(mem []byte) error {
 				mem[0] = 1
 				fmt.Fprintln(out, "filling")
-				select {}
+				_, err := in.Read(make([]byte, 1)) // for ever
+				return err
 			}})
 		case "open":
 			seg, err = shm.Open(words[1], &shm.Options{ReadOnly: len(words) > 2})

@@ -27,6 +27,7 @@ const (
 	denyVar   = "SHM_TEST_DENY"
 	tmpfsVar  = "SHM_TEST_TMPFS"
 	cgroupVar = "SHM_TEST_CGROUP"
+	insideVar = "SHM_TEST_INSIDE"
 )
 
 // cannot begins the message of a process that could not make its surroundings.
@@ -35,8 +36,11 @@ const cannot = "cannot make the surroundings: "
 // Run runs the named top-level test there and fails when it fails.
 func (s Surroundings) Run(t *testing.T, test string) {
 	t.Helper()
+	if Emulated() {
+		t.Skip("an emulator has no namespaces and no system call filters")
+	}
 	cmd := Self("-test.run=^"+test+"$", "-test.v", "-test.timeout=5m")
-	s.apply(cmd)
+	s.apply(cmd, test)
 	out, err := cmd.CombinedOutput()
 	if _, why, ok := strings.Cut(string(out), cannot); ok {
 		Need(t, "surroundings", why)
@@ -45,8 +49,16 @@ func (s Surroundings) Run(t *testing.T, test string) {
 	require.Contains(t, string(out), "--- PASS: "+test+" ", "no test ran")
 }
 
-func (s Surroundings) apply(cmd *exec.Cmd) {
-	cmd.Env = append(os.Environ(), denyVar+"="+strings.Join(s.Deny, ","), cgroupVar+"="+s.Cgroup)
+// Inside skips a test unless Surroundings runs it.
+func Inside(t *testing.T) {
+	t.Helper()
+	if os.Getenv(insideVar) != t.Name() {
+		t.Skip("runs only in surroundings that another test makes")
+	}
+}
+
+func (s Surroundings) apply(cmd *exec.Cmd, test string) {
+	cmd.Env = append(os.Environ(), insideVar+"="+test, denyVar+"="+strings.Join(s.Deny, ","), cgroupVar+"="+s.Cgroup)
 	if s.Dir != "" {
 		cmd.Env = append(cmd.Env, "SHM_DIR="+s.Dir)
 	}
@@ -89,11 +101,12 @@ func surround() {
 // Cgroup makes a memory cgroup with a limit in bytes, which goes with the test.
 func Cgroup(t *testing.T, limit int) string {
 	t.Helper()
-	for mount, file := range map[string]string{
-		"/sys/fs/cgroup/memory": "memory.limit_in_bytes",
-		"/sys/fs/cgroup":        "memory.max",
+	for _, c := range []struct{ mount, limit string }{
+		{"/sys/fs/cgroup/memory", "memory.limit_in_bytes"},
+		{"/sys/fs/cgroup/unified", "memory.max"},
+		{"/sys/fs/cgroup", "memory.max"},
 	} {
-		dir, err := os.MkdirTemp(mount, "shmtest-")
+		dir, err := os.MkdirTemp(c.mount, "shmtest-")
 		if err != nil {
 			continue
 		}
@@ -102,7 +115,10 @@ func Cgroup(t *testing.T, limit int) string {
 		t.Cleanup(func() {
 			require.Eventually(t, func() bool { return os.Remove(dir) == nil }, Deadline, Deadline/1000)
 		})
-		if os.WriteFile(filepath.Join(dir, file), []byte(strconv.Itoa(limit)), 0o644) == nil {
+		if f, err := os.OpenFile(filepath.Join(dir, c.limit), os.O_WRONLY, 0); err == nil {
+			defer f.Close()
+			_, err = f.WriteString(strconv.Itoa(limit))
+			require.NoError(t, err)
 			return dir
 		}
 	}

@@ -1,0 +1,404 @@
+package shm_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/seed72196e11/shm"
+	. "github.com/seed72196e11/shm/internal/shmtest"
+)
+
+// This file tests what only Linux can fail at.
+
+// dirIn is a directory of the test's own, open to every user as /dev/shm is.
+func dirIn(t *testing.T, parent string) string {
+	dir, err := os.MkdirTemp(parent, ".shmtest-")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	require.NoError(t, os.Chmod(dir, fs.ModeSticky|0o777))
+	return dir
+}
+
+// TestContractElsewhere keeps the contract where the kernel or the file system
+// lacks what the straight way needs.
+func TestContractElsewhere(t *testing.T) {
+	for _, lacking := range [][]string{
+		{"no O_TMPFILE"},
+		{"no AT_EMPTY_PATH"},
+		{"no AT_EMPTY_PATH", "no /proc"},
+		{"no O_TMPFILE", "no hard links"},
+		{"no fallocate"},
+	} {
+		t.Run(strings.Join(lacking, ", "), func(t *testing.T) {
+			t.Parallel()
+			Surroundings{Deny: lacking, Dir: dirIn(t, "/dev/shm")}.Run(t, "TestContract")
+		})
+	}
+	t.Run("SHM_DIR on a disk", func(t *testing.T) {
+		t.Parallel()
+		Surroundings{Dir: dirIn(t, os.TempDir())}.Run(t, "TestContract")
+	})
+}
+
+// TestEveryWayBack lets each system call of Create, Open and Unlink fail, on
+// the straight way and on the one round O_TMPFILE, and looks for what is left.
+func TestEveryWayBack(t *testing.T) {
+	ways := [][]string{
+		{"failing linkat"},
+		{"no fallocate", "failing write"},
+		{"no O_TMPFILE", "no hard links", "failing renameat2"},
+	}
+	for _, failing := range []string{
+		"failing open", "failing fchmod", "failing fstatfs", "failing fallocate", "full fallocate", "failing fstat",
+		"failing mmap", "failing mprotect", "failing flock", "interrupted flock", "failing unlinkat", "failing ftruncate",
+		"failing getdents64",
+	} {
+		ways = append(ways, []string{failing}, []string{"no O_TMPFILE", failing})
+	}
+	for _, denied := range ways {
+		t.Run(strings.Join(denied, ", "), func(t *testing.T) {
+			t.Parallel()
+			dir := dirIn(t, "/dev/shm")
+			require.NoError(t, os.WriteFile(filepath.Join(dir, planted), make([]byte, 10), 0o600))
+			Surroundings{Deny: denied, Dir: dir}.Run(t, "TestInTrouble")
+			entries, err := os.ReadDir(dir)
+			require.NoError(t, err)
+			switch last := denied[len(denied)-1]; {
+			case last == "failing unlinkat":
+				// nothing can be removed, and the errors said so
+			case strings.HasSuffix(last, "flock"):
+				require.Len(t, entries, 4, "what Unlink could not remove is whole: %v", entries)
+			default:
+				require.Len(t, entries, 1, "%v", entries)
+			}
+		})
+	}
+}
+
+const planted = "planted" // a segment of size 10 that others made
+
+// TestInTrouble is what TestEveryWayBack runs. Whatever fails, errors are
+// errors of this package, and no file, descriptor or mapping is left.
+func TestInTrouble(t *testing.T) {
+	Inside(t)
+	fill := func([]byte) error { return nil }
+	before := descriptors()
+
+	var failures []error
+	note := func(err error) {
+		if err != nil {
+			var e *shm.Error
+			require.ErrorAs(t, err, &e)
+			failures = append(failures, err)
+		}
+	}
+	try := func(seg shm.Segment, err error) {
+		note(err)
+		if err == nil {
+			note(seg.Unlink())
+			require.NoError(t, seg.Close())
+		}
+	}
+	try(shm.Create("a", 100_000, &shm.Options{ReadOnly: true, Init: fill}))
+	try(shm.Create("b", 100_000, &shm.Options{Sparse: true}))
+	seg, _, err := shm.OpenOrCreate("c", 10, nil)
+	try(seg, err)
+	if seg, err = shm.Open(planted, nil); err == nil {
+		_, err = seg.Stat()
+		require.NoError(t, seg.Close())
+	}
+	note(err)
+	_, err = shm.List()
+	note(err)
+	require.NotEmpty(t, failures, "nothing failed")
+	for _, err := range failures {
+		t.Log(err)
+	}
+	require.Equal(t, before, descriptors(), "descriptors leak")
+	maps, err := os.ReadFile("/proc/self/maps")
+	require.NoError(t, err)
+	require.NotContains(t, string(maps), Dir())
+}
+
+// descriptors counts this process's open files without opening one.
+func descriptors() (n int) {
+	for fd := range 1024 {
+		if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil {
+			n++
+		}
+	}
+	return n
+}
+
+// TestNothingReachesChildren starts a program while a segment is open and
+// looks at what that program has open.
+func TestNothingReachesChildren(t *testing.T) {
+	name := Name(t)
+	seg, err := shm.Create(name, 10, &shm.Options{Init: func([]byte) error {
+		out, err := exec.Command("ls", "-l", "/proc/self/fd").CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		require.NotContains(t, string(out), "/dev/shm", "from within Init")
+		return nil
+	}})
+	require.NoError(t, err)
+	defer seg.Close()
+	out, err := exec.Command("ls", "-l", "/proc/self/fd").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.NotContains(t, string(out), name)
+}
+
+// TestSmallTmpfs has a file system of one MiB, as Docker's 64 MiB but smaller.
+func TestSmallTmpfs(t *testing.T) {
+	Surroundings{Dir: t.TempDir(), Tmpfs: "size=1m"}.Run(t, "TestInSmallTmpfs")
+	t.Run("of no more files", func(t *testing.T) {
+		Surroundings{Dir: t.TempDir(), Tmpfs: "size=1m,nr_inodes=3"}.Run(t, "TestWithoutInodes")
+	})
+}
+
+func TestInSmallTmpfs(t *testing.T) {
+	Inside(t)
+	dir := Dir()
+	var space *shm.NoSpaceError
+	_, err := shm.Create("large", 16<<20, nil)
+	require.ErrorAs(t, err, &space)
+	require.EqualValues(t, 16<<20, space.Need)
+	require.LessOrEqual(t, space.Free, int64(1<<20))
+	require.Greater(t, space.Free, int64(0))
+	require.Equal(t, dir, space.Where)
+	require.Contains(t, err.Error(), "--shm-size")
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, entries)
+
+	// What is said to be free can be had, all of it, and nothing beyond.
+	seg, err := shm.Create("all", int(space.Free), nil)
+	require.NoError(t, err)
+	defer seg.Close()
+	for i := range seg.Bytes() {
+		seg.Bytes()[i] = 1
+	}
+	_, err = shm.Create("more", 1, nil)
+	require.ErrorAs(t, err, &space)
+	require.Zero(t, space.Free)
+
+	sparse, err := shm.Create("sparse", 16<<20, &shm.Options{Sparse: true})
+	require.NoError(t, err)
+	defer sparse.Close()
+	err = shm.Guard(func() error { sparse.Bytes()[8<<20] = 1; return nil })
+	require.ErrorIs(t, err, shm.ErrFault)
+	_, err = shm.Create("half", 16<<20, &shm.Options{Sparse: true, Init: func(mem []byte) error {
+		return shm.Guard(func() error { mem[0] = 1; return nil })
+	}})
+	require.ErrorIs(t, err, shm.ErrFault, "a draft's memory is guarded too")
+	require.NoError(t, seg.Unlink())
+}
+
+func TestWithoutInodes(t *testing.T) {
+	Inside(t)
+	var err error
+	for i := 0; i < 10 && err == nil; i++ {
+		var seg shm.Segment
+		if seg, err = shm.Create(fmt.Sprint("s", i), 1, nil); err == nil {
+			defer seg.Close()
+		}
+	}
+	require.ErrorIs(t, err, shm.ErrNoSpace)
+	require.Contains(t, err.Error(), "cannot take another file")
+}
+
+// TestCgroupLimit has a memory cgroup of 64 MiB. fallocate would be killed
+// there, not refused.
+func TestCgroupLimit(t *testing.T) {
+	Surroundings{Cgroup: Cgroup(t, cgroupLimit), Dir: dirIn(t, "/dev/shm")}.Run(t, "TestInCgroup")
+}
+
+const cgroupLimit = 64 << 20
+
+func TestInCgroup(t *testing.T) {
+	Inside(t)
+	var space *shm.NoSpaceError
+	_, err := shm.Create("large", 4*cgroupLimit, nil)
+	require.ErrorAs(t, err, &space)
+	require.Contains(t, space.Where, "memory cgroup")
+	require.Greater(t, space.Free, int64(cgroupLimit/4))
+
+	// What is said to be free can be had and filled without being killed. (The
+	// test itself takes a little meanwhile.)
+	seg, err := shm.Create("all", int(space.Free-space.Free/16), nil)
+	require.NoError(t, err)
+	defer seg.Close()
+	defer seg.Unlink()
+	for i := range seg.Bytes() {
+		seg.Bytes()[i] = 1
+	}
+	_, err = shm.Create("more", cgroupLimit/2, nil)
+	require.ErrorIs(t, err, shm.ErrNoSpace)
+}
+
+// TestSignals reserves much while signals keep coming: fallocate undoes its
+// work when one interrupts it.
+func TestSignals(t *testing.T) {
+	stop := make(chan struct{})
+	var group sync.WaitGroup
+	group.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				unix.Kill(os.Getpid(), unix.SIGURG)
+			}
+		}
+	})
+	for range 3 {
+		seg, err := shm.Create(Name(t), 100<<20, nil)
+		require.NoError(t, err)
+		require.NoError(t, errors.Join(seg.Unlink(), seg.Close()))
+	}
+	close(stop)
+	group.Wait()
+}
+
+// TestStrangers meets programs that know nothing of this library.
+func TestStrangers(t *testing.T) {
+	stranger := func(t *testing.T, size int) (name, path string) {
+		name = Name(t)
+		require.NoError(t, os.WriteFile(Path(name), make([]byte, size), 0o600))
+		return name, Path(name)
+	}
+
+	t.Run("one that is late is waited for", func(t *testing.T) {
+		name, path := stranger(t, 0)
+		opened := make(chan error)
+		go func() {
+			seg, err := shm.Open(name, nil)
+			if err == nil {
+				err = seg.Close()
+			}
+			opened <- err
+		}()
+		select {
+		case err := <-opened:
+			require.FailNow(t, "opened a segment of size 0", "%v", err)
+		case <-time.After(20 * time.Millisecond): // it waits
+		}
+		require.NoError(t, os.Truncate(path, 10))
+		require.NoError(t, <-opened)
+	})
+
+	t.Run("one that never comes is not waited for long", func(t *testing.T) {
+		name, _ := stranger(t, 0)
+		_, err := shm.Open(name, nil)
+		require.ErrorIs(t, err, shm.ErrUnfinished)
+		info, err := shm.Stat(name)
+		require.NoError(t, err)
+		require.Zero(t, info.Size)
+		require.NoError(t, shm.Unlink(name))
+	})
+
+	t.Run("one that truncates", func(t *testing.T) {
+		if Emulated() {
+			t.Skip("qemu-user does not say where a fault was")
+		}
+		name := Name(t)
+		seg, err := shm.Create(name, 3*os.Getpagesize(), nil)
+		require.NoError(t, err)
+		defer seg.Close()
+		require.NoError(t, os.Truncate(Path(name), 1))
+		err = shm.Guard(func() error { seg.Bytes()[2*os.Getpagesize()]++; return nil })
+		require.ErrorIs(t, err, shm.ErrFault)
+	})
+
+	for how, take := range map[string]func(path string) error{
+		"removes the name": os.Remove,
+		"renames it":       func(path string) error { return os.Rename(path, path+".old") },
+		"puts another there": func(path string) error {
+			return errors.Join(os.Remove(path), os.WriteFile(path, make([]byte, 7), 0o600))
+		},
+	} {
+		t.Run("one that "+how, func(t *testing.T) {
+			name := Name(t)
+			seg, err := shm.Create(name, 10, nil)
+			require.NoError(t, err)
+			defer seg.Close()
+			require.NoError(t, take(Path(name)))
+			defer os.Remove(Path(name) + ".old")
+			info, err := seg.Stat()
+			require.ErrorIs(t, err, shm.ErrNameLost)
+			require.EqualValues(t, 10, info.Size)
+			require.ErrorIs(t, seg.Unlink(), fs.ErrNotExist)
+			require.Equal(t, make([]byte, 10), seg.Bytes())
+		})
+	}
+
+	t.Run("one that holds the name lock", func(t *testing.T) {
+		name, path := stranger(t, 10)
+		f, err := os.Open(path)
+		require.NoError(t, err)
+		defer f.Close()
+		require.NoError(t, unix.Flock(int(f.Fd()), unix.LOCK_EX))
+		err = shm.Unlink(name)
+		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+		require.FileExists(t, path)
+	})
+
+	t.Run("List shows what can be a segment", func(t *testing.T) {
+		shown, _ := stranger(t, 5)
+		hidden := []string{"." + shown, "sem." + shown}
+		for _, name := range hidden {
+			require.NoError(t, os.WriteFile(Path(name), nil, 0o600))
+			defer os.Remove(Path(name))
+		}
+		infos, err := shm.List()
+		require.NoError(t, err)
+		var names []string
+		for _, i := range infos {
+			names = append(names, i.Name)
+		}
+		require.Contains(t, names, shown)
+		for _, name := range hidden {
+			require.NotContains(t, names, name)
+		}
+	})
+}
+
+// TestNoDirectory names what is missing.
+func TestNoDirectory(t *testing.T) {
+	t.Setenv("SHM_DIR", filepath.Join(t.TempDir(), "nowhere"))
+	_, createErr := shm.Create("", 1, nil)
+	_, openErr := shm.Open("x", nil)
+	_, listErr := shm.List()
+	for call, err := range map[string]error{"Create": createErr, "Open": openErr, "List": listErr, "Unlink": shm.Unlink("x")} {
+		require.ErrorIs(t, err, fs.ErrNotExist, call)
+		require.Contains(t, err.Error(), "there is no directory", call)
+	}
+}
+
+// TestDebug uses memory after Close: with SHM_DEBUG=1 that faults, every time,
+// and no later mapping takes the addresses.
+func TestDebug(t *testing.T) {
+	t.Setenv("SHM_DEBUG", "1")
+	seg, err := shm.Create(Name(t), 10, nil)
+	require.NoError(t, err)
+	stale := seg.Bytes()
+	require.NoError(t, seg.Close())
+	for range 3 {
+		other, err := shm.Create(Name(t), 10, nil)
+		require.NoError(t, err)
+		defer other.Close()
+		require.Panics(t, func() {
+			shm.Guard(func() error { stale[0] = 1; return nil })
+		}, "a fault in memory that is closed is no segment's fault")
+	}
+}
