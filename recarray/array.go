@@ -74,22 +74,6 @@ func (a *Array) ReadOnly() *Array {
 // IsReadOnly reports whether setters panic.
 func (a *Array) IsReadOnly() bool { return a.readOnly }
 
-// column is what all kinds of columns are made of.
-type column struct {
-	cells
-	mode     mode
-	readOnly bool
-}
-
-// mode is how the bytes of a value become one.
-type mode uint8
-
-const (
-	native  mode = iota
-	swapped      // the other byte order
-	truthy       // a bool of any byte
-)
-
 // column finds a field.
 func (a *Array) column(name string) (column, *DType, error) {
 	if a == nil || a.dt == nil {
@@ -99,31 +83,5 @@ func (a *Array) column(name string) (column, *DType, error) {
 	if !ok {
 		return column{}, nil, fmt.Errorf("recarray: no field %s; there are %s", quoted(name), a.dt.fieldNames())
 	}
-	c := column{cells: makeCells(a.mem, f, a.n, a.dt.size), readOnly: a.readOnly}
-	if f.DType.big != nativeBig && f.DType.order() != "|" {
-		c.mode = swapped
-	}
-	return c, f.DType, nil
+	return newColumn(a, f), f.DType, nil
 }
-
-// Len returns the number of values.
-func (c column) Len() int { return c.n }
-
-// write panics where writing is not allowed.
-func (c column) write() {
-	if c.readOnly {
-		panic(errReadOnly)
-	}
-}
-
-const errReadOnly = "recarray: set through a read-only view"
-
-// indexError is the panic of an index outside a column.
-type indexError struct{ i, n int }
-
-func (e indexError) Error() string {
-	return fmt.Sprintf("recarray: index %d out of range of %d records", e.i, e.n)
-}
-
-// RuntimeError makes it a runtime.Error, as a slice's is.
-func (indexError) RuntimeError() {}

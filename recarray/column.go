@@ -36,7 +36,7 @@ func Col[T Element](a *Array, name string) (Column[T], error) {
 		return Column[T]{}, fmt.Errorf("recarray: field %s is %s, which %s reads; Col[%s] does not", quoted(name), dt.short(), reader(dt), typeName(v))
 	}
 	if want.kind == Bool {
-		c.mode = truthy
+		c.coded = true
 	}
 	return Column[T]{c}, nil
 }
@@ -108,35 +108,6 @@ func reader(dt *DType) string {
 
 // Len returns the number of values.
 func (c Column[T]) Len() int { return c.c.n }
-
-// At returns the value of record i. It panics if there is no such record.
-func (c Column[T]) At(i int) T {
-	if c.c.mode != native {
-		return c.odd(i)
-	}
-	return load[T](c.c.at(i))
-}
-
-// odd is At for values that are not stored as Go stores them.
-func (c Column[T]) odd(i int) T {
-	p := c.c.at(i)
-	if c.c.mode == truthy {
-		return truth[T](p)
-	}
-	return swap(load[T](p))
-}
-
-// Set writes the value of record i. It panics if there is no such record or if
-// the view is read-only.
-func (c Column[T]) Set(i int, v T) {
-	if c.c.readOnly {
-		panic(errReadOnly)
-	}
-	if c.c.mode == swapped {
-		v = swap(v)
-	}
-	store(c.c.at(i), v)
-}
 
 // All returns an iterator over the record numbers and values.
 func (c Column[T]) All() iter.Seq2[int, T] {

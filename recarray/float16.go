@@ -1,9 +1,6 @@
 package recarray
 
-import (
-	"math"
-	"math/bits"
-)
+import "math"
 
 // Float16 is the bits of an IEEE 754 binary16 number, numpy's float16: one bit
 // of sign, five of exponent, ten of fraction.
@@ -43,17 +40,15 @@ func NewFloat16(x float64) Float16 {
 
 // Float32 returns the number, which a float32 holds exactly.
 func (f Float16) Float32() float32 {
-	sign, exp, frac := uint32(f&0x8000)<<16, uint32(f>>10&0x1f), uint32(f&0x3ff)
-	switch {
-	case exp == 0x1f:
-		exp = 0xff
-	case exp != 0:
-		exp += 127 - 15
-	case frac != 0:
-		up := uint32(bits.LeadingZeros32(frac)) - 21 // until the leading one stands before the fraction
-		exp, frac = 127-14-up, frac<<up&0x3ff
+	// In the place of a float32's fraction and exponent it is the number
+	// divided by 2^112, subnormal or not; multiplying is exact.
+	b := uint32(f&0x7fff) << 13
+	if b < 0x1f<<23 {
+		b = math.Float32bits(math.Float32frombits(b) * 0x1p112)
+	} else {
+		b |= 0xff << 23 // infinities and NaNs
 	}
-	return math.Float32frombits(sign | exp<<23 | frac<<13)
+	return math.Float32frombits(b | uint32(f&0x8000)<<16)
 }
 
 // IsNaN reports whether f is not a number.

@@ -46,14 +46,14 @@ func newStringColumn(c column, dt *DType, name string) StringColumn {
 func (c StringColumn) Len() int { return c.c.n }
 
 // Raw returns a copy of all bytes of the value of record i, padding included.
-func (c StringColumn) Raw(i int) []byte { return bytes.Clone(c.c.bytes(i, c.size)) }
+func (c StringColumn) Raw(i int) []byte { return append([]byte{}, bytesAt(c.c.at(i), c.size)...) }
 
 // At returns the value of record i without its padding. The bytes of an S
 // are taken as they are, UTF-8 or not. A U comes as UTF-8; what is no code
 // point (half of a surrogate pair, a number above 0x10FFFF) comes as U+FFFD,
 // and Raw has it as it is.
 func (c StringColumn) At(i int) string {
-	b := c.c.bytes(i, c.size)
+	b := bytesAt(c.c.at(i), c.size)
 	if c.kind == Bytes {
 		return string(bytes.TrimRight(b, "\x00"))
 	}
@@ -63,7 +63,7 @@ func (c StringColumn) At(i int) string {
 
 // append appends the value of record i as At returns it.
 func (c StringColumn) append(dst []byte, i int) []byte {
-	b := c.c.bytes(i, c.size)
+	b := bytesAt(c.c.at(i), c.size)
 	if c.kind == Bytes {
 		return append(dst, bytes.TrimRight(b, "\x00")...)
 	}
@@ -88,15 +88,15 @@ func appendCodePoint(dst []byte, u uint32) []byte {
 
 func (c StringColumn) codePoint(b []byte) uint32 {
 	u := binary.NativeEndian.Uint32(b)
-	if c.c.mode == swapped {
-		u = swap(u)
+	if c.c.coded {
+		u = decode(u)
 	}
 	return u
 }
 
 func (c StringColumn) putCodePoint(b []byte, u uint32) {
-	if c.c.mode == swapped {
-		u = swap(u)
+	if c.c.coded {
+		u = decode(u)
 	}
 	binary.NativeEndian.PutUint32(b, u)
 }
@@ -107,8 +107,7 @@ func (c StringColumn) putCodePoint(b []byte, u uint32) {
 // from padding, or if it is not UTF-8 and the field is a U. It panics if there
 // is no such record or if the view is read-only.
 func (c StringColumn) Set(i int, s string) error {
-	c.c.write()
-	b := c.c.bytes(i, c.size)
+	b := bytesAt(c.c.set(i), c.size)
 	if strings.HasSuffix(s, "\x00") {
 		return c.errorf(i, "%s ends in a zero, which would be lost as padding", quoted(s))
 	}
@@ -135,8 +134,7 @@ func (c StringColumn) Set(i int, s string) error {
 // anything was lost: whether At gives back something other than s. It panics
 // as Set does.
 func (c StringColumn) SetCut(i int, s string) (cut bool) {
-	c.c.write()
-	b := c.c.bytes(i, c.size)
+	b := bytesAt(c.c.set(i), c.size)
 	cut = strings.HasSuffix(s, "\x00")
 	if c.kind == Bytes {
 		pad(b, copy(b, s))

@@ -88,7 +88,7 @@ func (a *Array) Reduce(op, field string) (any, error) {
 	nan := op == "nansum"
 	switch (element{dt.kind, dt.size}) {
 	case element{Bool, 1}:
-		c.mode = truthy
+		c.coded = true
 		return SumInt(Column[bool]{c}), nil
 	case element{Int, 1}:
 		return SumInt(Column[int8]{c}), nil
@@ -145,84 +145,59 @@ func sumPairwise[A float32 | float64](c column, size int, nan bool) A {
 	if c.n == 0 {
 		return 0
 	}
-	p := pairwise[A]{skip: nan, swapped: c.mode == swapped, half: size == 2}
-	return 0 + p.sum(c.cells) // the 0 makes the sum of -0.0 alone 0.0
+	half := size == 2
+	p := pairwise[A]{skip: nan, half: half, direct: unaligned && !half && !c.coded}
+	return 0 + p.sum(c) // the 0 makes the sum of -0.0 alone 0.0
 }
 
 // block is how many values are added without being halved further.
 const block = 128
 
-// pairwise adds floats by numpy's rule. Halves are added as float32.
+// pairwise adds floats by numpy's rule.
 type pairwise[A float32 | float64] struct {
-	skip    bool // take a NaN for 0
-	swapped bool
-	half    bool
-	buf     [block]A // values of a block that are not in memory as they are added
+	skip   bool // take a NaN for 0
+	half   bool // the values are Float16, to be added as float32
+	direct bool // they can be added where they are
+	buf    [block]A
 }
 
-func (p *pairwise[A]) sum(c cells) A {
+func (p *pairwise[A]) sum(c column) A {
 	if c.n > block {
 		half := c.n / 2
 		half -= half % 8
 		return p.sum(c.part(0, half)) + p.sum(c.part(half, c.n))
 	}
-	if !p.swapped && !p.half {
-		// Where the sum is no NaN there was none to skip: nearly always
-		// the values are looked at once.
+	if p.direct {
+		// A sum that is no NaN had none to skip: nearly always the values
+		// are looked at once.
 		if s := addBlock[A](c); s == s || !p.skip {
 			return s
 		}
 	}
 	v := p.buf[:c.n]
-	for i := range v {
-		x := p.load(c, i)
-		if x != x && p.skip {
-			x = 0
-		}
-		v[i] = x
-	}
-	return addBlock[A](cellsOf(v))
-}
-
-// load returns a value that needs more than loading.
-func (p *pairwise[A]) load(c cells, i int) A {
 	if p.half {
-		h := load[Float16](c.at(i))
-		if p.swapped {
-			h = swap(h)
+		for i := range v {
+			v[i] = A(Column[Float16]{c}.At(i).Float32())
 		}
-		return A(h.Float32())
+	} else {
+		for i := range v {
+			v[i] = Column[A]{c}.At(i)
+		}
 	}
-	x := load[A](c.at(i))
-	if p.swapped {
-		x = swap(x)
+	if p.skip {
+		for i := range v {
+			v[i] = zeroNaN(v[i])
+		}
 	}
-	return x
+	return addBlock[A](bufferOf(v))
 }
 
-// addBlock adds up to 128 native values: by eights, then the rest in order.
-func addBlock[A float32 | float64](c cells) A {
-	i := 0
-	s := A(math.Copysign(0, -1))
-	if c.n >= 8 {
-		var r [8]A
-		for k := range r {
-			r[k] = load[A](c.at(k))
-		}
-		for i = 8; i+8 <= c.n; i += 8 {
-			r[0] += load[A](c.at(i))
-			r[1] += load[A](c.at(i + 1))
-			r[2] += load[A](c.at(i + 2))
-			r[3] += load[A](c.at(i + 3))
-			r[4] += load[A](c.at(i + 4))
-			r[5] += load[A](c.at(i + 5))
-			r[6] += load[A](c.at(i + 6))
-			r[7] += load[A](c.at(i + 7))
-		}
-		s = ((r[0] + r[1]) + (r[2] + r[3])) + ((r[4] + r[5]) + (r[6] + r[7]))
+// zeroNaN returns x, or 0 if x is not a number. It compares the bits, which
+// takes no branch: nobody can foretell where the next NaN will be.
+func zeroNaN[A float32 | float64](x A) A {
+	u := math.Float64bits(float64(x))
+	if u<<1 > 0x7ff<<53 {
+		u = 0
 	}
-	for ; i < c.n; i++ {
-		s += load[A](c.at(i))
-	}
-	return s
+	return A(math.Float64frombits(u))
 }

@@ -52,9 +52,7 @@ func (c TextColumn) At(i int) string {
 // A time whose count in the base unit or whose year is beyond an int64, or
 // that counts no unit at all, is written as a count of the unit, 12*25s.
 func (c TextColumn) Append(dst []byte, i int) []byte {
-	if c.dt == nil {
-		panic(indexError{i, 0})
-	}
+	_ = c.c.at(i) // always panics for the zero column
 	switch c.dt.kind {
 	case Bool:
 		if (Column[uint8]{c.c}).At(i) != 0 {
@@ -237,11 +235,7 @@ var (
 // Floats are rounded to the nearest. Set allocates nothing unless it fails. It
 // panics if there is no such record or if the view is read-only.
 func (c TextColumn) Set(i int, s string) error {
-	c.c.write()
-	if c.dt == nil {
-		panic(indexError{i, 0})
-	}
-	_ = c.c.at(i)
+	_ = c.c.set(i) // panics before anything else; always for the zero column
 	bits := 8 * c.dt.size
 	var err error
 	switch c.dt.kind {

@@ -85,8 +85,7 @@ func (c TimeColumn) At(i int) (t time.Time, ok bool) {
 // (wraps [strconv.ErrRange]), as the generic unit never can. It panics as Column.Set
 // does.
 func (c TimeColumn) Set(i int, t time.Time) error {
-	c.raw.c.write()
-	_ = c.raw.c.at(i)
+	_ = c.raw.c.set(i) // panics before anything else
 	if t.IsZero() {
 		return cellError(c.name, i, errors.New("the zero time: call SetNaT for a missing value"))
 	}
@@ -173,8 +172,7 @@ func nanos(b base) int64 {
 // the generic unit) or cannot count up to d (wraps [strconv.ErrRange]). It panics as
 // Column.Set does.
 func (c DurationColumn) Set(i int, d time.Duration) error {
-	c.raw.c.write()
-	_ = c.raw.c.at(i)
+	_ = c.raw.c.set(i) // panics before anything else
 	if c.unit.base < week {
 		return cellError(c.name, i, fmt.Errorf("a duration is no number of m8%v", c.unit))
 	}
