@@ -1,0 +1,115 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"sort"
+
+	"github.com/seed72196e11/shm"
+	"github.com/seed72196e11/shm/internal/human"
+	"github.com/seed72196e11/shm/internal/memroom"
+	"github.com/seed72196e11/shm/recarray"
+)
+
+// fit returns how many of the wanted rows can be handed over in the memory that
+// there is, and lowers the number of workers if that is what it takes. Of the
+// memory, have bytes are the table's already.
+func (d *demo) fit(dt *recarray.DType, wanted, have int) (rows int, err error) {
+	rows, where, err := d.fitSegment(dt, wanted)
+	if err != nil {
+		return 0, err
+	}
+	if room, ok := memroom.Now(); ok {
+		budget := room.Free - room.Free/8 + int64(have) // others take some meanwhile
+		workers := d.workers
+		for workers > leastWorkers && d.peak(dt, rows, workers) > budget {
+			workers--
+		}
+		if workers < d.workers {
+			fmt.Fprintf(d.stderr, "shm: %d workers do not fit in %s (%s free): %d instead\n", d.workers, room.Where, human.Bytes(room.Free), workers)
+			d.workers = workers
+		}
+		if least := rows; d.peak(dt, rows, workers) > budget {
+			rows = sort.Search(least, func(n int) bool { return d.peak(dt, n+1, workers) > budget })
+			where = fmt.Sprintf("%s (%s free)", room.Where, human.Bytes(room.Free))
+		}
+	}
+	if rows < 1 {
+		return 0, fmt.Errorf("not even one record fits in %s", where)
+	}
+	if rows < wanted {
+		fmt.Fprintf(d.stderr, "shm: %s records do not fit in %s: %s instead\n", thousands(wanted), where, thousands(rows))
+	}
+	return rows, nil
+}
+
+// fitSegment asks for a segment of the size and returns how many rows one can
+// have, and where it had to be less.
+func (d *demo) fitSegment(dt *recarray.DType, wanted int) (rows int, where string, err error) {
+	if d.only != "" && d.only != wayShared {
+		return wanted, "", nil
+	}
+	size, err := recarray.NPYSize(dt, wanted)
+	if err != nil {
+		return 0, "", err
+	}
+	seg, err := shm.Create("", size, nil)
+	if err == nil {
+		return wanted, "", errors.Join(seg.Unlink(), seg.Close())
+	}
+	var space *shm.NoSpaceError
+	if !errors.As(err, &space) {
+		return 0, "", err
+	}
+	rows = sort.Search(wanted, func(n int) bool {
+		size, err := recarray.NPYSize(dt, n+1)
+		return err != nil || int64(size) > space.Free
+	})
+	return rows, fmt.Sprintf("%s (%s free)", space.Where, human.Bytes(space.Free)), nil
+}
+
+// processBytes is what a process of this program takes before it has a table.
+const processBytes = 16 << 20
+
+// peak is an upper bound of the memory that the costliest way takes, all
+// processes together.
+func (d *demo) peak(dt *recarray.DType, rows, workers int) int64 {
+	table := int64(rows) * int64(dt.Itemsize())
+	n := int64(workers)
+	ways := map[string]int64{
+		wayShared: table,
+		wayRaw:    n * table,
+	}
+	if typ, err := structType(dt); err == nil {
+		structs, message := structBytes(dt, typ)
+		structs, message = structs*int64(rows), message*int64(rows)
+		// The sender has the structs, and for each worker a buffer with the
+		// whole message, which grew by doubling. A worker has such a buffer,
+		// the structs, which grew by doubling too, and the column; its
+		// collector lets garbage of the same amount lie.
+		ways[wayGob] = structs + n*2*message + n*(2*message+4*structs+table)
+	}
+	var most int64
+	for way, bytes := range ways {
+		if d.only == "" || d.only == way {
+			most = max(most, bytes)
+		}
+	}
+	return table + most + (n+1)*processBytes
+}
+
+// structBytes is what one record takes as a struct with its strings, and at
+// most in a message of encoding/gob.
+func structBytes(dt *recarray.DType, typ reflect.Type) (inMemory, inMessage int64) {
+	inMemory = int64(typ.Size())
+	for _, f := range dt.Fields() {
+		size := int64(f.DType.Itemsize())
+		if k := f.DType.Kind(); k == recarray.Bytes || k == recarray.Str {
+			inMemory += (size + 15) &^ 15 // as the allocator rounds
+			inMessage += size
+		}
+		inMessage += 10 // a field's number; a number or a length, at most 9
+	}
+	return inMemory, inMessage + 1
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"io"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+)
+
+// progress shows how far a piece of work is, on a terminal only. Written to, it
+// counts bytes.
+type progress struct {
+	out     io.Writer
+	visible bool
+	bar     *progressbar.ProgressBar
+}
+
+func newProgress(out io.Writer) *progress {
+	f, ok := out.(*os.File)
+	return &progress{out: out, visible: ok && term.IsTerminal(int(f.Fd()))}
+}
+
+// start begins the next piece of work, of so many bytes; -1 if nobody knows.
+func (p *progress) start(what string, size int) {
+	p.stop()
+	if p.visible {
+		p.bar = progressbar.NewOptions(size,
+			progressbar.OptionSetWriter(p.out),
+			progressbar.OptionSetDescription(what),
+			progressbar.OptionShowBytes(true),
+			progressbar.OptionSetWidth(30),
+			progressbar.OptionClearOnFinish(),
+			progressbar.OptionThrottle(100*time.Millisecond))
+	}
+}
+
+func (p *progress) Write(b []byte) (int, error) {
+	if p.bar != nil {
+		p.bar.Add(len(b))
+	}
+	return len(b), nil
+}
+
+// stop ends the piece of work and wipes the line.
+func (p *progress) stop() {
+	if p.bar != nil {
+		p.bar.Clear()
+		p.bar = nil
+	}
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"unicode"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed72196e11/shm"
+	"github.com/seed72196e11/shm/recarray"
+)
+
+// lookInto opens a segment and shows its table to f. The bytes are another
+// program's, so f runs guarded, and whoever owns them may only be read.
+func lookInto(name string, f func(a *recarray.Array) error) error {
+	seg, err := shm.Open(name, &shm.Options{ReadOnly: true, AnyOwner: true})
+	if err != nil {
+		return err
+	}
+	defer seg.Close()
+	return shm.Guard(func() error {
+		a, err := recarray.OpenNPY(seg.Bytes())
+		if err != nil {
+			return &shm.Error{Op: "read", Name: name, Err: err}
+		}
+		return f(a.ReadOnly())
+	})
+}
+
+func newHead() *cobra.Command {
+	var n int
+	cmd := &cobra.Command{
+		Use:   "head NAME",
+		Short: "Print the first records of a segment's table",
+		Long: `head prints the first records of a self-describing segment: one that holds a
+.npy image, as shm load, recarray.CreateNPY and numpy.save make it.`,
+		Example: `  shm head -n 5 psm_06h0c7e19hr2hb63fr8sbp2ue8`,
+		Args:    wants(1, 1, "one segment's name"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if n < 0 {
+				return misuse("head: -n is %d, it counts records", n)
+			}
+			var text strings.Builder // nothing is printed of a table that ends in a fault
+			err := lookInto(args[0], func(a *recarray.Array) error { return printHead(&text, a, n) })
+			if errors.Is(err, recarray.ErrFormat) {
+				return fmt.Errorf("%w; head reads segments that hold a .npy image, as shm load makes them", err)
+			}
+			if err != nil {
+				return err
+			}
+			_, err = io.WriteString(cmd.OutOrStdout(), text.String())
+			return err
+		},
+	}
+	cmd.Flags().IntVarP(&n, "records", "n", 10, "how many records to print")
+	return cmd
+}
+
+func printHead(out io.Writer, a *recarray.Array, n int) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fields := a.DType().Fields()
+	columns := make([]recarray.TextColumn, len(fields))
+	for i, f := range fields {
+		var err error
+		if columns[i], err = recarray.Text(a, f.Name); err != nil {
+			return err
+		}
+		fmt.Fprint(w, "\t", plain(f.Name))
+	}
+	fmt.Fprintln(w, "\t")
+	for r := range min(n, a.Len()) {
+		fmt.Fprint(w, r)
+		for _, c := range columns {
+			fmt.Fprint(w, "\t", plain(c.At(r)))
+		}
+		fmt.Fprintln(w, "\t")
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(out, "%s records of %d bytes: %s\n", thousands(a.Len()), a.DType().Itemsize(), a.DType())
+	return err
+}
+
+// plain quotes a text that a terminal would obey or a table come apart by.
+func plain(text string) string {
+	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }) ||
+		text != strings.TrimSpace(text) {
+		return strconv.Quote(text)
+	}
+	return text
+}
+
+// thousands writes 10000000 as 10,000,000.
+func thousands(n int) string {
+	text := strconv.Itoa(n)
+	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
