@@ -262,10 +262,10 @@ func columnToSum(dt *recarray.DType, name string) (string, error) {
 	if name != "" {
 		f, ok := dt.Field(name)
 		if !ok {
-			return "", misuse("demo: there is no column %q in %s", name, dt)
+			return "", fmt.Errorf("there is no column %q in %s", name, dt)
 		}
 		if !strings.ContainsRune("fiub", rune(f.DType.Kind())) {
-			return "", misuse("demo: column %q holds %s, which cannot be summed", name, f.DType)
+			return "", fmt.Errorf("column %q holds %s, which cannot be summed", name, f.DType)
 		}
 		return name, nil
 	}
@@ -377,13 +377,21 @@ func (w *worker) run(cmd *exec.Cmd, send func(io.Writer) error) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("could not be started: %w", err)
 	}
-	var sendErr error
-	if send != nil {
-		sendErr = send(stdin)
-	}
-	stdin.Close()
+	sent := make(chan error, 1)
+	go func() {
+		var err error
+		if send != nil {
+			err = send(stdin)
+		}
+		stdin.Close()
+		sent <- err
+	}()
 	readErr := w.read(stdout)
 	waitErr := cmd.Wait()
+	var sendErr error
+	if waitErr == nil { // nobody waits for what a dead worker would have been sent
+		sendErr = <-sent
+	}
 
 	who := fmt.Sprintf("(process %d)", cmd.Process.Pid)
 	switch said := strings.TrimSpace(stderr.String()); {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -28,7 +29,7 @@ const (
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	// An interrupted command leaves nothing half made, so it has to see the
 	// signal rather than die of it.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	defer stop()
 	root := newRoot()
 	root.SetArgs(args)
@@ -49,6 +50,13 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return notUnderstood
 	}
 	return failed
+}
+
+// endings are the signals that ask a program to end, but those that it was
+// started to ignore, as nohup does.
+func endings() []os.Signal {
+	asked := []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}
+	return slices.DeleteFunc(asked, signal.Ignored)
 }
 
 // usageError is a command line that makes no sense.

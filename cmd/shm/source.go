@@ -29,15 +29,15 @@ type source struct {
 func openSource(ctx context.Context, path, dtype string) (source, error) {
 	switch ext := strings.ToLower(filepath.Ext(path)); {
 	case ext == ".csv" && dtype == "":
-		return source{}, misuse(`%s: a .csv says nothing of its types: give --dtype, such as "[('date', '<M8[ns]'), ('val', '<f8'), ('sym', 'S6')]"`, path)
+		return source{}, fmt.Errorf(`%s: a .csv says nothing of its types: give --dtype, such as "[('date', '<M8[ns]'), ('val', '<f8'), ('sym', 'S6')]"`, path)
 	case ext == ".csv":
 		return openCSV(ctx, path, dtype)
 	case ext == ".npy" && dtype != "":
-		return source{}, misuse("%s: a .npy file brings its own dtype: leave out --dtype", path)
+		return source{}, fmt.Errorf("%s: a .npy file brings its own dtype: leave out --dtype", path)
 	case ext == ".npy":
 		return openNPY(path)
 	}
-	return source{}, misuse("%s: only .npy and .csv files can be read", path)
+	return source{}, fmt.Errorf("%s: only .npy and .csv files can be read", path)
 }
 
 const npyMagic = "\x93NUMPY"
@@ -103,7 +103,7 @@ const chunkRecords = 1 << 16
 func openCSV(ctx context.Context, path, dtype string) (source, error) {
 	dt, err := recarray.ParseDType(dtype)
 	if err != nil {
-		return source{}, usageError{fmt.Errorf("--dtype: %w", err)}
+		return source{}, fmt.Errorf("--dtype: %w", err)
 	}
 	f, err := os.Open(path)
 	if err != nil {

@@ -6,9 +6,9 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"unicode"
 
+	"github.com/rivo/uniseg"
 	"github.com/spf13/cobra"
 
 	"github.com/seed72196e11/shm"
@@ -61,30 +61,47 @@ func newHead() *cobra.Command {
 	return cmd
 }
 
+// printHead prints the first n records, every column flush right.
 func printHead(out io.Writer, a *recarray.Array, n int) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fields := a.DType().Fields()
-	columns := make([]recarray.TextColumn, len(fields))
-	for i, f := range fields {
-		var err error
-		if columns[i], err = recarray.Text(a, f.Name); err != nil {
+	n = min(n, a.Len())
+	columns := [][]string{{""}}
+	for r := range n {
+		columns[0] = append(columns[0], strconv.Itoa(r))
+	}
+	for _, f := range a.DType().Fields() {
+		text, err := recarray.Text(a, f.Name)
+		if err != nil {
 			return err
 		}
-		fmt.Fprint(w, "\t", plain(f.Name))
-	}
-	fmt.Fprintln(w, "\t")
-	for r := range min(n, a.Len()) {
-		fmt.Fprint(w, r)
-		for _, c := range columns {
-			fmt.Fprint(w, "\t", plain(c.At(r)))
+		column := []string{plain(f.Name)}
+		for r := range n {
+			column = append(column, plain(text.At(r)))
 		}
-		fmt.Fprintln(w, "\t")
+		columns = append(columns, column)
 	}
-	if err := w.Flush(); err != nil {
-		return err
+	widths := make([]int, len(columns))
+	for i, column := range columns {
+		widths[i] = widest(column)
+	}
+	for row := range n + 1 {
+		for i, column := range columns {
+			if i > 0 {
+				fmt.Fprint(out, "  ")
+			}
+			fmt.Fprint(out, strings.Repeat(" ", widths[i]-uniseg.StringWidth(column[row])), column[row])
+		}
+		fmt.Fprintln(out)
 	}
 	_, err := fmt.Fprintf(out, "%s records of %d bytes: %s\n", thousands(a.Len()), a.DType().Itemsize(), a.DType())
 	return err
+}
+
+// widest is how many places of a terminal a column takes.
+func widest(column []string) (width int) {
+	for _, text := range column {
+		width = max(width, uniseg.StringWidth(text))
+	}
+	return width
 }
 
 // plain quotes a text that a terminal would obey or a table come apart by.

@@ -35,7 +35,7 @@ const (
 // they left a segment or a mapping behind; in a second process it obeys the
 // first one instead.
 func Main(m *testing.M) {
-	surround()
+	Surround()
 	if os.Getenv(childVar) != "" {
 		obey(os.Stdin, os.Stdout)
 		return // without Close, as a killed process would

@@ -74,9 +74,9 @@ func (s Surroundings) apply(cmd *exec.Cmd, test string) {
 	}
 }
 
-// surround makes the surroundings that the environment asks for, in the process
-// that is to run in them.
-func surround() {
+// Surround makes the surroundings that the environment asks for, in the process
+// that is to run in them: TestMain calls it first, if Main does not.
+func Surround() {
 	check := func(what string, err error) {
 		if err != nil {
 			fmt.Println(cannot+what, err)

@@ -2,4 +2,5 @@
 
 package shmtest
 
-func surround() {}
+// Surround makes the surroundings that only Linux has.
+func Surround() {}

@@ -1,0 +1,215 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed72196e11/shm/internal/shmtest"
+	"github.com/seed72196e11/shm/recarray"
+)
+
+// deadline bounds every wait for a process. Only a hang meets it.
+const deadline = time.Minute
+
+// running is the command as a process, with its segments in a directory of its
+// own and in a process group of its own, as a shell starts it.
+type running struct {
+	*exec.Cmd
+	dir            string
+	stdout, stderr bytes.Buffer
+	ended          chan error
+}
+
+func start(t *testing.T, args ...string) *running {
+	dir, err := os.MkdirTemp("/dev/shm", ".shmtest-")
+	require.NoError(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	r := &running{Cmd: exec.Command("shm", args...), dir: dir, ended: make(chan error, 1)}
+	r.Env = append(os.Environ(), "SHM_DIR="+dir)
+	r.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	r.Stdout, r.Stderr = &r.stdout, &r.stderr
+	require.NoError(t, r.Start())
+	go func() { r.ended <- r.Wait() }()
+	t.Cleanup(func() { syscall.Kill(-r.Process.Pid, syscall.SIGKILL) })
+	return r
+}
+
+// end waits until the process has ended, and returns its exit status; of one
+// that a signal killed it is -1.
+func (r *running) end(t *testing.T) int {
+	t.Helper()
+	select {
+	case <-r.ended:
+	case <-time.After(deadline):
+		require.FailNow(t, "the command does not end")
+	}
+	return r.ProcessState.ExitCode()
+}
+
+func (r *running) left(t *testing.T) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(r.dir)
+	require.NoError(t, err)
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+// bigFile is a .npy file that takes a while to load.
+func bigFile(t *testing.T) string {
+	dt, err := recarray.ParseDType(demoDType)
+	require.NoError(t, err)
+	image, _, err := newImage(dt, 2_000_000)
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "big.npy")
+	require.NoError(t, os.WriteFile(path, image, 0o600))
+	return path
+}
+
+// TestLoadKilled ends load with each signal at moments from its first to its
+// last. Either nothing is left, or the segment is whole: killed when it was done,
+// but before it could say so.
+func TestLoadKilled(t *testing.T) {
+	path := bigFile(t)
+	whole := start(t, "load", path)
+	began := time.Now()
+	require.Equal(t, done, whole.end(t))
+	takes := time.Since(began)
+
+	const moments = 15
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGKILL} {
+		var early int
+		for i := range moments {
+			r := start(t, "load", path)
+			// Not to synchronise: any moment will do, and all are wanted.
+			time.Sleep(takes * time.Duration(i) / moments)
+			syscall.Kill(-r.Process.Pid, sig)
+			switch code := r.end(t); {
+			case code == done:
+				require.Equal(t, []string{strings.TrimSpace(r.stdout.String())}, r.left(t))
+				continue
+			case sig == syscall.SIGINT && code == interrupted:
+				require.Contains(t, r.stderr.String(), "nothing is left")
+			}
+			if left := r.left(t); len(left) > 0 && sig == syscall.SIGKILL {
+				head := exec.Command("shm", append([]string{"head"}, left...)...)
+				head.Env = r.Env
+				out, err := head.CombinedOutput()
+				require.NoError(t, err, "%s", out)
+				continue
+			}
+			early++
+			require.Empty(t, r.left(t), "after %v, %d of %d: %s", sig, i, moments, &r.stderr)
+			require.Empty(t, r.stdout.String())
+		}
+		require.NotZero(t, early, "%v never came in time", sig)
+	}
+}
+
+// TestDemoInterrupted presses Ctrl-C at moments of the demo: the whole process
+// group gets the signal, as from a terminal.
+func TestDemoInterrupted(t *testing.T) {
+	for range 12 {
+		r := start(t, "demo", "--rows", "500000", "--workers", "3")
+		time.Sleep(rand.N(700 * time.Millisecond)) // any moment will do
+		syscall.Kill(-r.Process.Pid, syscall.SIGINT)
+		if code := r.end(t); code != done && code != -1 { // -1: before the command was ready to catch it
+			require.Equal(t, interrupted, code, "%s", &r.stderr)
+			require.Equal(t, "shm: interrupted; nothing is left in shared memory\n", r.stderr.String())
+		}
+		require.Empty(t, r.left(t))
+		require.Empty(t, children(r.Process.Pid), "workers go on")
+	}
+}
+
+// TestWorkerDies kills one worker of each way.
+func TestWorkerDies(t *testing.T) {
+	for _, way := range []string{wayShared, wayRaw, wayGob} {
+		t.Run(way, func(t *testing.T) {
+			r := start(t, "demo", "--rows", "3000000", "--workers", "2", "--only", way)
+			victim := 0
+			require.Eventually(t, func() bool {
+				for _, pid := range children(r.Process.Pid) {
+					if syscall.Kill(pid, syscall.SIGSTOP) == nil { // so that it cannot end first
+						victim = pid
+						return true
+					}
+				}
+				return false
+			}, deadline, time.Millisecond)
+			require.NoError(t, syscall.Kill(victim, syscall.SIGKILL))
+			require.Equal(t, failed, r.end(t), "%s", &r.stderr)
+			require.Regexp(t, fmt.Sprintf(`^shm: %s: worker [12] of 2 \(process %d\) ended early: signal: killed\n$`, way, victim), r.stderr.String())
+			require.Empty(t, r.left(t))
+		})
+	}
+}
+
+// TestWorkerFails has a worker that cannot map its table: it says why, and the
+// parent which worker it was.
+func TestWorkerFails(t *testing.T) {
+	r := start(t, "worker", wayShared, "val", "--name", "nowhere")
+	require.Equal(t, failed, r.end(t))
+	require.Contains(t, r.stderr.String(), `shm: open "nowhere": there is no segment`)
+	r = start(t, "worker", wayRaw, "val", "--size", "100")
+	require.Equal(t, failed, r.end(t))
+	require.Equal(t, "shm: EOF\n", r.stderr.String())
+}
+
+// children are the processes that pid has started.
+func children(pid int) (pids []int) {
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, stat := range stats {
+		text, _ := os.ReadFile(stat)
+		// pid (name) state ppid …, and the name may hold anything
+		_, rest, _ := strings.Cut(string(text), ") ")
+		if fields := strings.Fields(rest); len(fields) > 1 && fields[1] == strconv.Itoa(pid) {
+			child, _ := strconv.Atoi(strings.Split(stat, "/")[2])
+			pids = append(pids, child)
+		}
+	}
+	return pids
+}
+
+// TestDemoWhereSpaceIsShort has 1 MiB of shared memory, and then 256 MiB of
+// memory in all. The demo takes the table and the workers that fit, and says so.
+func TestDemoWhereSpaceIsShort(t *testing.T) {
+	shmtest.Surroundings{Dir: t.TempDir(), Tmpfs: "size=1m"}.Run(t, "TestDemoInSmallTmpfs")
+	shmtest.Surroundings{Cgroup: shmtest.Cgroup(t, 256<<20)}.Run(t, "TestDemoInCgroup")
+}
+
+func TestDemoInSmallTmpfs(t *testing.T) {
+	shmtest.Inside(t)
+	out, err := exec.Command("shm", "demo", "--rows", "100000", "--workers", "2").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	dt, err := recarray.ParseDType(demoDType)
+	require.NoError(t, err)
+	header, err := recarray.NPYSize(dt, 0)
+	require.NoError(t, err)
+	fit := thousands((1<<20 - header) / dt.Itemsize())
+	require.Contains(t, string(out), "shm: 100,000 records do not fit in "+shmtest.Dir()+" (1.0 MiB free): "+fit+" instead\n")
+	require.Contains(t, string(out), "\n"+fit+" records of ")
+	entries, err := os.ReadDir(shmtest.Dir())
+	require.NoError(t, err)
+	require.Empty(t, entries)
+}
+
+func TestDemoInCgroup(t *testing.T) {
+	shmtest.Inside(t)
+	out, err := exec.Command("shm", "demo", "--workers", "16").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.Regexp(t, `shm: 16 workers do not fit in memory cgroup .* 2 instead\n`, string(out))
+	require.Regexp(t, `shm: 10,000,000 records do not fit in memory cgroup .* instead\n`, string(out))
+}
