@@ -35,13 +35,12 @@ func (u unit) moment(n int64) (m moment, ok bool) {
 		return m, false
 	}
 	switch b := u.base; {
-	case b == year:
-		if n, ok = add(n, 1970); ok {
-			m.days, ok = daysBefore(n, 1)
+	case b <= month:
+		var y int64
+		var mon int
+		if y, mon, ok = u.yearMonth(n); ok {
+			m.days, ok = daysBefore(y, mon)
 		}
-	case b == month:
-		y, mon := divFloor(n, 12)
-		m.days, ok = daysBefore(y+1970, int(mon)+1)
 	case b == week:
 		m.days, ok = mul(n, 7)
 	case b == day:
@@ -59,6 +58,27 @@ func (u unit) moment(n int64) (m moment, ok bool) {
 	return m, ok
 }
 
+// yearMonth returns the month in which n base units of years or months begin.
+func (u unit) yearMonth(n int64) (y int64, mon int, ok bool) {
+	mon = 1
+	if u.base == month {
+		var r int64
+		n, r = divFloor(n, 12)
+		mon += int(r)
+	}
+	y, ok = add(n, 1970)
+	return y, mon, ok
+}
+
+// fromYearMonth is the way back, rounded down to years.
+func (u unit) fromYearMonth(y int64, mon int) (n int64, ok bool) {
+	n, ok = add(y, -1970)
+	if ok && u.base == month {
+		n, ok = join(n, 12, int64(mon)-1)
+	}
+	return n, ok
+}
+
 // count returns the count of unit u in which m lies, rounded down, and whether
 // m is exactly its start. It fails if the unit is generic or the count is out
 // of range; the least int64 stands for NaT and is.
@@ -69,12 +89,8 @@ func (u unit) count(m moment) (n int64, exact, ok bool) {
 		return 0, false, false
 	case b <= month:
 		y, mon, d := date(m.days)
-		rest = rest || d != 1
-		if n, ok = add(y, -1970); b == month {
-			n, ok = join(y-1970, 12, int64(mon)-1)
-		} else {
-			rest = rest || mon != 1
-		}
+		rest = rest || d != 1 || b == year && mon != 1
+		n, ok = u.fromYearMonth(y, mon)
 	case b == week:
 		var d int64
 		n, d = divFloor(m.days, 7)

@@ -133,11 +133,15 @@ func appendFloat(dst []byte, x float64, bits int) []byte {
 func appendFloat16(dst []byte, f Float16) []byte {
 	x := float64(f.Float32())
 	var buf [24]byte
-	for digits := range 5 { // five more than the first are never needed
-		s := strconv.AppendFloat(buf[:0], x, 'e', digits, 64)
-		y, _ := strconv.ParseFloat(string(s), 64)
-		if NewFloat16(y) == f {
-			return appendFloat(dst, y, 64)
+	for digits := range 5 { // never more behind the first
+		// The nearest decimal, or one a little above: above a power of two
+		// the numbers lie further apart than below.
+		for _, x := range [...]float64{x, x * (1 + 0x1p-12)} {
+			s := strconv.AppendFloat(buf[:0], x, 'e', digits, 64)
+			y, _ := strconv.ParseFloat(string(s), 64)
+			if NewFloat16(y) == f {
+				return appendFloat(dst, y, 64)
+			}
 		}
 	}
 	return appendFloat(dst, x, 64) // nan and inf
@@ -148,11 +152,19 @@ func (u unit) appendTime(dst []byte, n int64) []byte {
 	if n == NaT {
 		return append(dst, "NaT"...)
 	}
-	m, ok := u.moment(n)
+	// Years and months reach further than their days can be counted.
+	var m moment
+	var y int64
+	var mon, d int
+	total, ok := mul(n, int64(u.num))
+	if ok && (u.base == year || u.base == month) {
+		y, mon, ok = u.yearMonth(total)
+	} else if m, ok = u.moment(n); ok {
+		y, mon, d = date(m.days)
+	}
 	if !ok {
 		return u.appendCount(dst, n)
 	}
-	y, mon, d := date(m.days)
 	if y < 0 { // the sign counts as one of the four places
 		dst = appendPadded(append(dst, '-'), uint64(-y), 3)
 	} else {
@@ -419,18 +431,20 @@ func (u unit) parseTime(s string) (int64, error) {
 	if r.bad || r.rest != "" {
 		return 0, syntax(errTime)
 	}
-	days, ok := daysBefore(y, int(mon))
-	if ok {
-		m.days, ok = add(days, d-1)
+	var n int64
+	var exact, ok bool
+	if months := u.base == year || u.base == month; months && d == 1 && m == (moment{}) {
+		// Years and months reach further than their days can be counted.
+		var rest int64
+		n, ok = u.fromYearMonth(y, int(mon))
+		n, rest = divFloor(n, int64(u.num))
+		exact = rest == 0 && (u.base == month || mon == 1)
+	} else if m.days, ok = daysBefore(y, int(mon)); ok {
+		if m.days, ok = add(m.days, d-1); ok {
+			n, exact, ok = u.count(m)
+		}
 	}
-	n, exact, fits := u.count(m)
-	switch {
-	case u.base == year && mon == 1 && d == 1 && m.sec == 0 && m.atto == 0 && !r.over && u.num == 1:
-		// Years need no days, of which there may be too many.
-		n, fits = add(y, -1970)
-		exact, ok = true, true
-	}
-	if !ok || !fits || r.over {
+	if !ok || r.over || n == NaT {
 		return 0, strconv.ErrRange
 	}
 	if !exact {
