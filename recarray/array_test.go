@@ -63,9 +63,9 @@ func TestNew(t *testing.T) {
 	require.EqualError(t, err, "recarray: -1 records")
 	_, err = recarray.New(buf, nil, 1)
 	require.Error(t, err)
-	_, err = recarray.New(buf, parse(t, "f8"), 1)
+	_, err = recarray.New(buf, parse(t, "u1"), 1)
 	require.ErrorIs(t, err, errors.ErrUnsupported)
-	require.ErrorContains(t, err, "use [('x', '<f8')]")
+	require.ErrorContains(t, err, "use [('x', 'u1')]")
 
 	a, err = recarray.New(nil, dt, 0)
 	require.NoError(t, err)

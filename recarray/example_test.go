@@ -43,16 +43,16 @@ func Example() {
 
 // What can the fields be, and where do they lie?
 func ExampleParseDType() {
-	dt := must(recarray.ParseDType(`(numpy.record, [('id', 'int32'), ('px', '>f8'), ('name', 'U4')])`))
+	dt := must(recarray.ParseDType(`(numpy.record, [('id', 'u1'), ('ok', 'bool'), ('name', 'S4')])`))
 	fmt.Println(dt, dt.Itemsize())
 	for _, f := range dt.Fields() {
 		fmt.Println(f.Offset, f.Name, f.DType, f.DType.Kind())
 	}
 	// Output:
-	// [('id', '<i4'), ('px', '>f8'), ('name', '<U4')] 28
-	// 0 id int32 i
-	// 4 px >f8 f
-	// 12 name <U4 U
+	// [('id', 'u1'), ('ok', '?'), ('name', 'S4')] 6
+	// 0 id uint8 u
+	// 1 ok bool b
+	// 2 name |S4 S
 }
 
 // What happens to a column of Python objects?

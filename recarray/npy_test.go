@@ -68,7 +68,7 @@ func TestNPYVersions(t *testing.T) {
 		{ticks, 1}, {"[]", 1}, {"[('é', '<f8')]", 1}, {"[('日本', '<f8')]", 3}, {list, 2}, {strings.Replace(list, "field_0000", "日本", 1), 3},
 		{"[('s', 'S'), ('u', '>U0'), ('b', '?')]", 1},
 	} {
-		for _, n := range []int{0, 1, 12345} {
+		for _, n := range []int{0, 1, 123} {
 			buf := createNPY(t, c.dtype, n)
 			require.Equal(t, c.version, buf[6])
 			a, err := recarray.OpenNPY(buf)
@@ -157,7 +157,7 @@ func TestOpenNPYRefuses(t *testing.T) {
 		{append([]byte("\x93NUMPY\x02\x00\xff\xff\xff\xff"), good...), recarray.ErrFormat, "a header of 4294967295 bytes"},
 		{npyImage(1, good, 11), recarray.ErrFormat, "3 records of 4 bytes in 11 bytes"},
 		{npyImage(3, with("'a'", "'\xff'"), 12), recarray.ErrFormat, "not UTF-8"},
-		{npyImage(1, with("(3,)", "(9223372036854775807,)"), 12), recarray.ErrFormat, "records of 4 bytes"},
+		{npyImage(1, with("(3,)", fmt.Sprintf("(%d,)", math.MaxInt)), 12), recarray.ErrFormat, "records of 4 bytes"},
 		{npyImage(1, with("(3,)", "(9223372036854775808,)"), 12), recarray.ErrFormat, "shape"},
 		{npyImage(1, with("(3,)", "(-3,)"), 12), recarray.ErrFormat, "shape"},
 		{npyImage(1, with("(3,)", "(True,)"), 12), recarray.ErrFormat, "shape"},
@@ -176,7 +176,7 @@ func TestOpenNPYRefuses(t *testing.T) {
 		{npyImage(1, with("<i4", "x4"), 1000), recarray.ErrFormat, "'x4' is no type"},
 		{npyImage(1, with("[('a', '<i4')]", "{'names': ['a']}"), 12), recarray.ErrFormat, "descr is no dtype"},
 
-		{npyImage(1, with("[('a', '<i4')]", "'<f8'"), 24), errors.ErrUnsupported, "an array of float64, which is no record"},
+		{npyImage(1, with("[('a', '<i4')]", "'<f8'"), 24), errors.ErrUnsupported, "which is no record"},
 		{npyImage(1, with("(3,)", "()"), 12), errors.ErrUnsupported, "an array of 0 dimensions"},
 		{npyImage(1, with("(3,)", "(1, 3)"), 12), errors.ErrUnsupported, "an array of 2 dimensions"},
 		{npyImage(1, with("[('a', '<i4')]", "[('a', 'u1'), ('', '|V3')]"), 12), errors.ErrUnsupported, "padding"},

@@ -58,7 +58,7 @@ def plain(d):
 
 func TestNumpyDTypes(t *testing.T) {
 	var texts []string
-	for _, c := range goodDTypes {
+	for _, c := range dtypeCases() {
 		texts = append(texts, c.text)
 	}
 	var got []struct {
@@ -68,7 +68,7 @@ func TestNumpyDTypes(t *testing.T) {
 	numpy(t, readDType+`
 OUT = [{'Str': str(plain(read(s))), 'Size': plain(read(s)).itemsize} for s in IN]
 `, texts, &got)
-	for i, c := range goodDTypes {
+	for i, c := range dtypeCases() {
 		require.Equal(t, got[i].Str, c.str, c.text)
 		require.Equal(t, got[i].Size, c.size, c.text)
 	}
@@ -77,10 +77,16 @@ OUT = [{'Str': str(plain(read(s))), 'Size': plain(read(s)).itemsize} for s in IN
 // TestNumpyTypes asks of a great many type strings whether they are one: what
 // numpy refuses is refused, what is accepted is accepted by numpy as the same.
 func TestNumpyTypes(t *testing.T) {
+	// Without an explicit order numpy means its own machine, which is not that
+	// of a test that runs under an emulator.
+	orders := []string{"<", ">", "!"}
+	if littleEndian {
+		orders = append(orders, "", "=", "|")
+	}
 	var types []string
 	for c := byte('!'); c <= '~'; c++ {
 		for _, size := range []string{"", "0", "1", "2", "3", "4", "6", "8", "16", "01", "-1", "+1", " 1", "x"} {
-			for _, order := range []string{"", "<", ">", "=", "|", "!"} {
+			for _, order := range orders {
 				types = append(types, order+string(c)+size)
 			}
 		}
@@ -88,7 +94,10 @@ func TestNumpyTypes(t *testing.T) {
 	for _, name := range []string{"int", "uint", "float", "bool", "bool_", "str", "str_", "bytes", "bytes_", "unicode", "string", "byte", "ubyte", "short", "ushort", "intc", "uintc",
 		"longlong", "ulonglong", "half", "single", "double", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64", "float8",
 		"Int8", "Bool", "void", "object", "datetime64", "timedelta64", "complex64"} {
-		types = append(types, name, "<"+name, " "+name, name+" ")
+		types = append(types, "<"+name, " "+name, name+" ")
+		if littleEndian {
+			types = append(types, name)
+		}
 	}
 	for _, unit := range []string{"generic", "Y", "M", "W", "D", "h", "m", "s", "ms", "us", "\u03bcs", "\u00b5s", "ns", "ps", "fs", "as", "B", "", "x", "S"} {
 		for _, mult := range []string{"", "1", "25", "2147483647", "2147483648", "-1", "+1", " "} {
@@ -96,7 +105,7 @@ func TestNumpyTypes(t *testing.T) {
 				if unit == "" && div != "" || strings.HasPrefix(mult, "2147483647") && div != "" {
 					continue // numpy overflows
 				}
-				for _, code := range []string{"<M8", ">m8", "datetime64"} {
+				for _, code := range []string{"<M8", ">m8", "<datetime64"} {
 					types = append(types, code+"["+mult+unit+div+"]")
 				}
 			}
@@ -418,8 +427,9 @@ func TestNumpyHalves(t *testing.T) {
 	a := newArray(t, "[('v', '<f2')]", 1<<16)
 	v, err := recarray.Text(a, "v")
 	require.NoError(t, err)
+	h := column[recarray.Float16](t, a, "v")
 	for i := range 1 << 16 {
-		column[recarray.Float16](t, a, "v").Set(i, recarray.Float16(i))
+		h.Set(i, recarray.Float16(i))
 	}
 	var got []string
 	version := numpy(t, "OUT = [str(x) for x in np.arange(1<<16).astype('<u2').view('<f2')]", nil, &got)

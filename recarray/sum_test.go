@@ -76,6 +76,17 @@ func TestSumFloats(t *testing.T) {
 				msg := fmt.Sprintf("n=%d %s %s", n, typ, special)
 				a := newArray(t, "[('x', 'S3'), ('v', '"+typ+"'), ('y', 'S11')]", n)
 				v64, v32 := make([]float64, n), make([]float32, n)
+				var c64 recarray.Column[float64]
+				var c32 recarray.Column[float32]
+				var c16 recarray.Column[recarray.Float16]
+				switch typ[1:] {
+				case "f8":
+					c64 = column[float64](t, a, "v")
+				case "f4":
+					c32 = column[float32](t, a, "v")
+				default:
+					c16 = column[recarray.Float16](t, a, "v")
+				}
 				for i := range n {
 					x := math.Ldexp(random.Float64()-0.5, random.IntN(20))
 					switch {
@@ -89,14 +100,14 @@ func TestSumFloats(t *testing.T) {
 					switch typ[1:] {
 					case "f8":
 						v64[i] = x
-						column[float64](t, a, "v").Set(i, x)
+						c64.Set(i, x)
 					case "f4":
 						v32[i] = float32(x)
-						column[float32](t, a, "v").Set(i, float32(x))
+						c32.Set(i, float32(x))
 					default:
 						h := recarray.NewFloat16(x)
 						v32[i] = h.Float32()
-						column[recarray.Float16](t, a, "v").Set(i, h)
+						c16.Set(i, h)
 					}
 				}
 				sum, err := a.Reduce("sum", "v")
@@ -107,12 +118,12 @@ func TestSumFloats(t *testing.T) {
 				case "f8":
 					sameBits(t, modelSum(v64), sum.(float64), msg)
 					sameBits(t, modelSum(withoutNaN(v64)), nansum.(float64), msg)
-					sameBits(t, sum.(float64), recarray.Sum(column[float64](t, a, "v")), msg)
-					sameBits(t, nansum.(float64), recarray.NanSum(column[float64](t, a, "v")), msg)
+					sameBits(t, sum.(float64), recarray.Sum(c64), msg)
+					sameBits(t, nansum.(float64), recarray.NanSum(c64), msg)
 				case "f4":
 					sameBits(t, modelSum(v32), sum.(float32), msg)
 					sameBits(t, modelSum(withoutNaN(v32)), nansum.(float32), msg)
-					sameBits(t, nansum.(float32), recarray.NanSum(column[float32](t, a, "v")), msg)
+					sameBits(t, nansum.(float32), recarray.NanSum(c32), msg)
 				default:
 					half := func(s float32) float32 { return recarray.NewFloat16(float64(s)).Float32() }
 					sameBits(t, half(modelSum(v32)), sum.(recarray.Float16).Float32(), msg)

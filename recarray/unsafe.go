@@ -25,7 +25,7 @@ const unaligned = runtime.GOARCH == "amd64" || runtime.GOARCH == "arm64" || runt
 // fields, which is what the compiler keeps in registers.
 type column struct {
 	base   unsafe.Pointer // the first value; keeps its memory alive. nil if the values have no bytes
-	stride int            // bytes from one value to the next
+	stride int            // bytes from one value to the next; 0 from nil
 	n      int            // values
 	how
 }
@@ -37,14 +37,14 @@ type how struct {
 
 // newColumn returns the column of field f in the records of a.
 func newColumn(a *Array, f Field) column {
-	c := column{stride: a.dt.size, n: a.n, how: how{readOnly: a.readOnly}}
+	c := column{n: a.n, how: how{readOnly: a.readOnly}}
 	if f.DType.big != nativeBig && f.DType.order() != "|" {
 		c.coded = true
 	}
 	if a.n > 0 && f.DType.size > 0 {
 		last := a.mem[(a.n-1)*a.dt.size:][:a.dt.size]
 		_ = last[f.Offset:][:f.DType.size] // the last value is all there, so every value is
-		c.base = unsafe.Pointer(&a.mem[f.Offset])
+		c.base, c.stride = unsafe.Pointer(&a.mem[f.Offset]), a.dt.size
 	}
 	return c
 }
