@@ -47,7 +47,8 @@ func ParseDType(text string) (*DType, error) {
 type parser struct {
 	text  string
 	pos   int
-	field string // what errors are about: " of field 'x'"
+	field int    // the place of the field that errors are about, from 1; 0 is none
+	name  string // its name, once known
 	npy   bool   // a header's descr: lists for tuples, and no name is made up
 	long  bool   // integers may end in L, as Python 2 wrote them
 }
@@ -57,7 +58,13 @@ func (p *parser) errorf(format string, args ...any) error {
 }
 
 func (p *parser) errorAt(pos int, err error) error {
-	return fmt.Errorf("at byte %d%s: %w", pos, p.field, err)
+	switch {
+	case p.name != "":
+		return fmt.Errorf("at byte %d, field %s: %w", pos, quoted(p.name), err)
+	case p.field > 0:
+		return fmt.Errorf("at byte %d, field %d: %w", pos, p.field-1, err)
+	}
+	return fmt.Errorf("at byte %d: %w", pos, err)
 }
 
 // notYet is the error for what numpy knows and this package does not.
@@ -267,7 +274,7 @@ func (p *parser) list() (*DType, error) {
 		dt.size += f.DType.size
 		dt.index[f.Name] = len(dt.fields)
 		dt.fields = append(dt.fields, f)
-		p.field = ""
+		p.field, p.name = 0, ""
 		if !p.accept(',') {
 			if err := p.expect(']'); err != nil {
 				return nil, err
@@ -280,7 +287,7 @@ func (p *parser) list() (*DType, error) {
 
 // item reads one (name, type) and tells where its name stands.
 func (p *parser) item(i int) (f Field, pos int, err error) {
-	p.field = fmt.Sprintf(", field %d", i)
+	p.field = i + 1
 	shut := byte(')')
 	switch c := p.peek(); {
 	case c == '(':
@@ -306,7 +313,7 @@ func (p *parser) item(i int) (f Field, pos int, err error) {
 		}
 		f.Name = "f" + strconv.Itoa(i)
 	}
-	p.field = ", field " + quoted(f.Name)
+	p.name = f.Name
 	if err = p.expect(','); err != nil {
 		return f, 0, err
 	}
@@ -335,8 +342,8 @@ func (p *parser) typeString() (*DType, error) {
 	}
 	dt, err := parseType(s)
 	if err != nil {
-		if name, ok := strings.CutPrefix(p.field, ", field "); ok && errors.Is(err, errObject) {
-			err = fmt.Errorf("%w; in pandas: to_records(column_dtypes={%s: 'S6'})", err, name)
+		if p.name != "" && errors.Is(err, errObject) {
+			err = fmt.Errorf("%w; in pandas: to_records(column_dtypes={%s: 'S6'})", err, quoted(p.name))
 		}
 		return nil, p.errorAt(start, err)
 	}

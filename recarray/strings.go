@@ -115,7 +115,7 @@ func (c StringColumn) Set(i int, s string) error {
 		if len(s) > len(b) {
 			return c.errorf(i, "%w: %s has %d bytes, the field holds %d", ErrTooLong, quoted(s), len(s), len(b))
 		}
-		pad(b, copy(b, s))
+		clear(b[copy(b, s):])
 		return nil
 	}
 	if !utf8.ValidString(s) {
@@ -137,7 +137,7 @@ func (c StringColumn) SetCut(i int, s string) (cut bool) {
 	b := bytesAt(c.c.set(i), c.size)
 	cut = strings.HasSuffix(s, "\x00")
 	if c.kind == Bytes {
-		pad(b, copy(b, s))
+		clear(b[copy(b, s):])
 		return cut || len(s) > len(b)
 	}
 	return c.put(b, s) || cut || !utf8.ValidString(s)
@@ -153,12 +153,9 @@ func (c StringColumn) put(b []byte, s string) (cut bool) {
 		c.putCodePoint(b[n:], uint32(r))
 		n += 4
 	}
-	pad(b, n)
+	clear(b[n:])
 	return false
 }
-
-// pad zeroes b from n on.
-func pad(b []byte, n int) { clear(b[n:]) }
 
 func (c StringColumn) errorf(i int, format string, args ...any) error {
 	return cellError(c.name, i, fmt.Errorf(format, args...))

@@ -1,6 +1,7 @@
 package recarray_test
 
 import (
+	"maps"
 	"math"
 	"strconv"
 	"testing"
@@ -71,6 +72,8 @@ func TestTimes(t *testing.T) {
 			require.False(t, ok)
 			tc.SetRaw(2, c.raw)
 			require.Equal(t, c.raw, tc.Raw(2))
+			require.Equal(t, 3, tc.Len())
+			require.Equal(t, map[int]int64{0: 0, 1: recarray.NaT, 2: c.raw}, maps.Collect(tc.All()))
 			require.Error(t, tc.Set(2, time.Time{}))
 			require.Equal(t, c.raw, tc.Raw(2), "an error leaves the memory as it was")
 		}
@@ -159,6 +162,8 @@ func TestDurations(t *testing.T) {
 		d.SetNaT(1)
 		_, ok = d.At(1)
 		require.False(t, ok)
+		require.Equal(t, 2, d.Len())
+		require.Equal(t, map[int]int64{0: 0, 1: recarray.NaT}, maps.Collect(d.All()))
 	}
 	a := newArray(t, "[('y', 'm8[Y]'), ('m', 'm8[M]'), ('g', 'm8'), ('d', 'm8[D]'), ('as', 'm8[as]'), ('ns', 'm8[ns]')]", 1)
 	for _, name := range []string{"y", "m", "g"} {
