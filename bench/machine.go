@@ -11,6 +11,7 @@ import (
 // machine describes what this runs on, as far as the system tells.
 func machine() string {
 	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease")
+	loadavg, _ := os.ReadFile("/proc/loadavg")
 	parts := []string{fmt.Sprintf("%d cores", runtime.NumCPU())}
 	for _, fact := range []string{
 		value("/proc/cpuinfo", "model name", ":"),
@@ -21,6 +22,9 @@ func machine() string {
 		if fact != "" {
 			parts = append(parts, fact)
 		}
+	}
+	if load, _, ok := strings.Cut(string(loadavg), " "); ok {
+		parts = append(parts, "load "+load) // what others did just before: numbers from a busy machine say little
 	}
 	return strings.Join(parts, ", ")
 }
