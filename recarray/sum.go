@@ -158,6 +158,7 @@ type pairwise[A float32 | float64] struct {
 	skip   bool // take a NaN for 0
 	half   bool // the values are Float16, to be added as float32
 	direct bool // they can be added where they are
+	nans   int  // blocks to go in which NaNs are expected
 	buf    [block]A
 }
 
@@ -168,11 +169,7 @@ func (p *pairwise[A]) sum(c column) A {
 		return p.sum(c.part(0, half)) + p.sum(c.part(half, c.n))
 	}
 	if p.direct {
-		// A sum that is no NaN had none to skip: nearly always the values
-		// are looked at once.
-		if s := addBlock[A](c); s == s || !p.skip {
-			return s
-		}
+		return p.addDirect(c)
 	}
 	v := p.buf[:c.n]
 	if p.half {
@@ -190,6 +187,20 @@ func (p *pairwise[A]) sum(c column) A {
 		}
 	}
 	return addBlock[A](bufferOf(v))
+}
+
+// addDirect adds a block where it is. A sum that is no NaN had none to skip, so
+// the plain way is tried first, unless NaNs were met lately: where there are
+// some, more will follow.
+func (p *pairwise[A]) addDirect(c column) A {
+	if p.nans == 0 {
+		if s := addBlock[A](c); s == s || !p.skip {
+			return s
+		}
+		p.nans = 16
+	}
+	p.nans--
+	return addBlockNaN[A](c)
 }
 
 // zeroNaN returns x, or 0 if x is not a number. It compares the bits, which

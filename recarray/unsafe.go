@@ -187,6 +187,33 @@ func addBlock[A float32 | float64](c column) A {
 	return s
 }
 
+// addBlockNaN is addBlock with every NaN taken for 0 as it is loaded.
+func addBlockNaN[A float32 | float64](c column) A {
+	i, s := 0, A(math.Copysign(0, -1))
+	if p, step := c.base, c.stride; c.n >= 8 {
+		r0, r1, r2, r3 := number[A](p), number[A](unsafe.Add(p, step)), number[A](unsafe.Add(p, 2*step)), number[A](unsafe.Add(p, 3*step))
+		r4, r5, r6, r7 := number[A](unsafe.Add(p, 4*step)), number[A](unsafe.Add(p, 5*step)), number[A](unsafe.Add(p, 6*step)), number[A](unsafe.Add(p, 7*step))
+		for i = 8; i+8 <= c.n; i += 8 { // so the values i to i+7 are there
+			p = unsafe.Add(p, 8*step)
+			r0 += number[A](p)
+			r1 += number[A](unsafe.Add(p, step))
+			r2 += number[A](unsafe.Add(p, 2*step))
+			r3 += number[A](unsafe.Add(p, 3*step))
+			r4 += number[A](unsafe.Add(p, 4*step))
+			r5 += number[A](unsafe.Add(p, 5*step))
+			r6 += number[A](unsafe.Add(p, 6*step))
+			r7 += number[A](unsafe.Add(p, 7*step))
+		}
+		s = ((r0 + r1) + (r2 + r3)) + ((r4 + r5) + (r6 + r7))
+	}
+	for ; i < c.n; i++ {
+		s += number[A](c.at(i))
+	}
+	return s
+}
+
+func number[A float32 | float64](p unsafe.Pointer) A { return zeroNaN(*(*A)(p)) }
+
 // loadHead returns the first 8 bytes of b in their order, in one piece: another
 // process may be about to publish them.
 func loadHead(b []byte) (head [8]byte) {
