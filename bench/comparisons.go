@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/seed72196e11/shm/internal/testenv"
 )
 
 // comparisons are what is measured, in this order.
@@ -53,7 +55,7 @@ var seedProgram []byte
 
 // seed is the same in Python.
 func seed(ctx context.Context, s setup) (measure, error) {
-	python, _, err := findPython(ctx)
+	python, err := testenv.FindPython("numpy")
 	if err != nil {
 		return nil, err
 	}
@@ -66,24 +68,6 @@ func seed(ctx context.Context, s setup) (measure, error) {
 		err := said(exec.CommandContext(ctx, python, program, strconv.Itoa(s.rows), strconv.Itoa(s.workers)), &result)
 		return result, err
 	}, nil
-}
-
-// findPython returns a Python 3 with numpy, the same that the tests find, and
-// both versions.
-func findPython(ctx context.Context) (path, versions string, err error) {
-	names := []string{"python3", "/usr/bin/python3", "python"}
-	if name := os.Getenv("SHM_PYTHON"); name != "" {
-		names = []string{name}
-	}
-	const program = "import platform, numpy; print(f'Python {platform.python_version()}, numpy {numpy.__version__}')"
-	for _, name := range names {
-		if path, err := exec.LookPath(name); err == nil {
-			if out, err := output(exec.CommandContext(ctx, path, "-c", program)); err == nil {
-				return path, strings.TrimSpace(string(out)), nil
-			}
-		}
-	}
-	return "", "", fmt.Errorf("none of %s has numpy: install it, or let SHM_PYTHON name a Python 3 that has it", strings.Join(names, ", "))
 }
 
 // said runs a program and reads what it says as JSON.

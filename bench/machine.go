@@ -4,8 +4,11 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"runtime"
 	"strings"
+
+	"github.com/seed72196e11/shm/internal/testenv"
 )
 
 // machine describes what this runs on, as far as the system tells.
@@ -43,9 +46,20 @@ func value(file, key, separator string) string {
 }
 
 func versions(ctx context.Context) string {
-	_, python, err := findPython(ctx)
+	python, err := pythonVersion(ctx)
 	if err != nil {
 		python = "no Python with numpy"
 	}
 	return runtime.Version() + ", " + python
+}
+
+// pythonVersion is that of the Python with numpy, and numpy's.
+func pythonVersion(ctx context.Context) (string, error) {
+	path, err := testenv.FindPython("numpy")
+	if err != nil {
+		return "", err
+	}
+	const program = "import platform, numpy; print(f'Python {platform.python_version()}, numpy {numpy.__version__}')"
+	out, err := output(exec.CommandContext(ctx, path, "-c", program))
+	return strings.TrimSpace(string(out)), err
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed72196e11/shm/internal/shmtest"
-	"github.com/seed72196e11/shm/internal/testpy"
+	"github.com/seed72196e11/shm/internal/testenv"
 )
 
 func TestMain(m *testing.M) { shmtest.Main(m) }
@@ -20,7 +20,7 @@ func TestRun(t *testing.T) {
 	if _, err := exec.LookPath("go"); err != nil || shmtest.Emulated() || !shmtest.Supported {
 		t.Skip("this needs the go command and a supported system")
 	}
-	testpy.Find(t, "numpy")
+	testenv.Python(t, "numpy")
 	var stdout, stderr strings.Builder
 	code := run(t.Context(), comparisons, []string{"-rows", "20000", "-pairs", "1", "-workers", "3"}, &stdout, &stderr)
 	require.Zero(t, code, stderr.String())

@@ -14,7 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/seed72196e11/shm/internal/testpy"
+	"github.com/seed72196e11/shm/internal/testenv"
 	"github.com/seed72196e11/shm/recarray"
 )
 
@@ -22,12 +22,12 @@ import (
 // both travel as JSON. It returns numpy's version besides: 2.3 is 203.
 func numpy(t testing.TB, program string, in, out any) (version int) {
 	t.Helper()
-	python := testpy.Find(t, "numpy")
+	python := testenv.Python(t, "numpy")
 	input, err := json.Marshal(in)
 	require.NoError(t, err)
 	file := filepath.Join(t.TempDir(), "in.json")
 	require.NoError(t, os.WriteFile(file, input, 0o600))
-	got := testpy.Run(t, python, `
+	got := testenv.RunPython(t, python, `
 import base64, io, json, sys
 import numpy as np
 def blob(b): return base64.b64encode(b).decode()

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed72196e11/shm/internal/shmtest"
+	"github.com/seed72196e11/shm/internal/testenv"
 )
 
 const module = "github.com/seed72196e11/shm"
@@ -114,7 +115,7 @@ func goTool(t *testing.T, system string, args ...string) string {
 	t.Helper()
 	tool, err := exec.LookPath("go")
 	if err != nil || shmtest.Emulated() {
-		shmtest.Need(t, "go", "this needs the go command")
+		testenv.Need(t, "go", "this needs the go command")
 	}
 	cmd := exec.Command(tool, args...)
 	cmd.Dir = ".."

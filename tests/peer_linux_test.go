@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed72196e11/shm/internal/shmtest"
-	"github.com/seed72196e11/shm/internal/testpy"
+	"github.com/seed72196e11/shm/internal/testenv"
 )
 
 // python is a program of testdata that is told and says JSON, a value a line.
@@ -32,9 +32,9 @@ type python struct {
 // startPython starts a program, which ends with the test.
 func startPython(t *testing.T, program string, args ...any) *python {
 	t.Helper()
-	exe := testpy.Find(t, "numpy", "pandas")
+	exe := testenv.Python(t, "numpy", "pandas")
 	if shmtest.Dir() != "/dev/shm" {
-		shmtest.Need(t, "python", "it looks for segments in /dev/shm alone, and SHM_DIR names another directory")
+		testenv.Need(t, "python", "it looks for segments in /dev/shm alone, and SHM_DIR names another directory")
 	}
 	words := []string{"-B", filepath.Join("testdata", program)} // -B: leave no __pycache__ behind
 	for _, arg := range args {

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/seed72196e11/shm"
+	"github.com/seed72196e11/shm/internal/testenv"
 )
 
 // Dir is where segments stand.
@@ -113,7 +114,7 @@ func private(t *testing.T) {
 
 func needRoot(t testing.TB) {
 	if os.Geteuid() != 0 {
-		Need(t, "root", "only root can make another user's segment")
+		testenv.Need(t, "root", "only root can make another user's segment")
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/seed72196e11/shm/internal/testenv"
 )
 
 // Surroundings are what one test of this binary is run again in, to prove a
@@ -43,7 +45,7 @@ func (s Surroundings) Run(t *testing.T, test string) {
 	s.apply(cmd, test)
 	out, err := cmd.CombinedOutput()
 	if _, why, ok := strings.Cut(string(out), cannot); ok {
-		Need(t, "surroundings", why)
+		testenv.Need(t, "surroundings", why)
 	}
 	require.NoError(t, err, "%s", out)
 	require.Contains(t, string(out), "--- PASS: "+test+" ", "no test ran")
@@ -122,6 +124,6 @@ func Cgroup(t *testing.T, limit int) string {
 			return dir
 		}
 	}
-	Need(t, "cgroup", "no memory cgroup can be made here")
+	testenv.Need(t, "cgroup", "no memory cgroup can be made here")
 	return ""
 }

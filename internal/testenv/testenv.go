@@ -1,4 +1,5 @@
-package shmtest
+// Package testenv is what tests need of the machine they run on.
+package testenv
 
 import (
 	"os"
@@ -7,8 +8,8 @@ import (
 	"testing"
 )
 
-// Need skips a test that lacks something and says what. When the environment
-// variable SHM_TEST_REQUIRE lists that thing ("python,root"), the test fails
+// Need skips a test that lacks a thing and says why. When the environment
+// variable SHM_TEST_REQUIRE lists the thing ("python,root"), the test fails
 // instead: a machine that is to prove everything must not skip in silence.
 func Need(t testing.TB, thing, why string) {
 	t.Helper()
