@@ -279,20 +279,35 @@ func columnToSum(dt *recarray.DType, name string) (string, error) {
 	return "", fmt.Errorf("there is no column of numbers to sum in %s", dt)
 }
 
-// shared copies the table into a segment; the workers get its name.
+// shared copies the table into a segment; the workers, started meanwhile, get
+// its name.
 func (d *demo) shared(ctx context.Context, image []byte) (*outcome, error) {
 	d.progress.start("shared memory", len(image))
 	defer d.progress.stop()
-	begin := time.Now()
-	seg, err := shm.Create("", len(image), &shm.Options{Init: func(mem []byte) error {
-		return copyAll(ctx, mem, image, d.progress)
-	}})
-	if err != nil {
-		return nil, err
+	segment := sync.OnceValues(func() (shm.Segment, error) {
+		return shm.Create("", len(image), &shm.Options{Init: func(mem []byte) error {
+			return copyAll(ctx, mem, image, d.progress)
+		}})
+	})
+	defer func() {
+		if seg, err := segment(); err == nil {
+			seg.Unlink()
+			seg.Close()
+		}
+	}()
+	send := func(to io.Writer) error {
+		seg, err := segment()
+		if err != nil {
+			return err
+		}
+		_, err = io.WriteString(to, seg.Name())
+		return err
 	}
-	defer seg.Close()
-	defer seg.Unlink()
-	return d.work(ctx, begin, nil, "worker", wayShared, d.column, "--name", seg.Name())
+	out, err := d.work(ctx, send, "worker", wayShared, d.column)
+	if _, err := segment(); err != nil {
+		return nil, err // rather than what the workers said, who got no name
+	}
+	return out, err
 }
 
 // byValueRaw sends the image to each worker.
@@ -308,7 +323,7 @@ func (d *demo) byValueRaw(ctx context.Context, image []byte) (*outcome, error) {
 		}
 		return nil
 	}
-	return d.work(ctx, time.Now(), send, "worker", wayRaw, d.column, "--size", strconv.Itoa(len(image)))
+	return d.work(ctx, send, "worker", wayRaw, d.column, "--size", strconv.Itoa(len(image)))
 }
 
 // byValueGob sends the table as a slice of structs to each worker.
@@ -323,12 +338,13 @@ func (d *demo) byValueGob(ctx context.Context, a *recarray.Array) (*outcome, err
 	send := func(to io.Writer) error {
 		return gob.NewEncoder(io.MultiWriter(to, d.progress)).EncodeValue(rows)
 	}
-	return d.work(ctx, time.Now(), send, "worker", wayGob, d.column, "--dtype", a.DType().String())
+	return d.work(ctx, send, "worker", wayGob, d.column, "--dtype", a.DType().String())
 }
 
-// work starts the workers, sends each its table, if there is something to send,
-// and collects their sums. The first that fails ends the others.
-func (d *demo) work(ctx context.Context, begin time.Time, send func(io.Writer) error, args ...string) (*outcome, error) {
+// work starts the workers, sends each its table and collects their sums. The
+// first that fails ends the others.
+func (d *demo) work(ctx context.Context, send func(io.Writer) error, args ...string) (*outcome, error) {
+	begin := time.Now()
 	exe, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -379,12 +395,8 @@ func (w *worker) run(cmd *exec.Cmd, send func(io.Writer) error) error {
 	}
 	sent := make(chan error, 1)
 	go func() {
-		var err error
-		if send != nil {
-			err = send(stdin)
-		}
+		sent <- send(stdin)
 		stdin.Close()
-		sent <- err
 	}()
 	readErr := w.read(stdout)
 	waitErr := cmd.Wait()

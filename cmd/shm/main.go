@@ -15,7 +15,12 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+func main() {
+	// An interrupted command leaves nothing half made, so it has to see the
+	// signal rather than die of it, up to its very end.
+	ctx, _ := signal.NotifyContext(context.Background(), endings()...)
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
 
 // The exit statuses.
 const (
@@ -26,11 +31,7 @@ const (
 )
 
 // run is main without the process around it.
-func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	// An interrupted command leaves nothing half made, so it has to see the
-	// signal rather than die of it.
-	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
-	defer stop()
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := newRoot()
 	root.SetArgs(args)
 	root.SetIn(stdin)

@@ -26,14 +26,14 @@ type sumReport struct {
 
 // The ways in which a worker gets its table.
 const (
-	wayShared = "shared" // a segment's name
+	wayShared = "shared" // a segment's name on standard input
 	wayRaw    = "raw"    // the .npy image on standard input
 	wayGob    = "gob"    // a slice of structs on standard input
 )
 
 // newWorker is a process of the demo. Nobody else calls it.
 func newWorker() *cobra.Command {
-	var name, dtype string
+	var dtype string
 	var size int
 	cmd := &cobra.Command{
 		Use:    "worker WAY COLUMN",
@@ -45,11 +45,7 @@ func newWorker() *cobra.Command {
 			var err error
 			switch way {
 			case wayShared:
-				var seg shm.Segment
-				if seg, err = shm.Open(name, &shm.Options{ReadOnly: true}); err != nil {
-					return err
-				}
-				a, err = recarray.OpenNPY(seg.Bytes())
+				a, err = receiveName(cmd.InOrStdin())
 			case wayRaw:
 				image := make([]byte, size)
 				if _, err = io.ReadFull(cmd.InOrStdin(), image); err != nil {
@@ -84,10 +80,23 @@ func newWorker() *cobra.Command {
 			return answer.Encode(sumReport{Private: private})
 		},
 	}
-	cmd.Flags().StringVar(&name, "name", "", "")
 	cmd.Flags().StringVar(&dtype, "dtype", "", "")
 	cmd.Flags().IntVar(&size, "size", 0, "")
 	return cmd
+}
+
+// receiveName reads a segment's name and opens its table, which stays mapped
+// until the process ends.
+func receiveName(in io.Reader) (*recarray.Array, error) {
+	name, err := io.ReadAll(in)
+	if err != nil {
+		return nil, err
+	}
+	seg, err := shm.Open(string(name), &shm.Options{ReadOnly: true})
+	if err != nil {
+		return nil, err
+	}
+	return recarray.OpenNPY(seg.Bytes())
 }
 
 func receiveGob(in io.Reader, dtype, column string) (*recarray.Array, error) {
