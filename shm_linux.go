@@ -82,29 +82,23 @@ func (d *linuxDraft) prepare(size int) error {
 	if err := unix.Fchmod(d.fd, uint32(d.opt.Mode)); err != nil {
 		return os.NewSyscallError("fchmod", err)
 	}
-	var err error
-	if d.opt.Sparse {
-		err = truncate(d.fd, size)
-	} else {
-		err = reserve(d.fd, filepath.Dir(d.path), int64(size))
-	}
-	if err != nil {
-		return err
-	}
 	info, err := statFD(d.fd)
 	if err != nil {
 		return err
 	}
 	d.id = info.id
+	if !d.opt.Sparse {
+		if err := enoughRoom(d.fd, filepath.Dir(d.path), int64(size)); err != nil {
+			return err
+		}
+	}
 	if d.mem, err = mapFile(d.name, d.fd, size, false); err != nil {
 		return err
 	}
-	if d.opt.Init != nil && !d.opt.Sparse {
-		// Init is about to touch every page. Entering them all into the page
-		// table at once saves a fault for each; kernels before 5.14 refuse.
-		unix.Madvise(d.mem, unix.MADV_POPULATE_WRITE)
+	if d.opt.Sparse {
+		return truncate(d.fd, size)
 	}
-	return nil
+	return d.reserve()
 }
 
 func (d *linuxDraft) publish() (attachment, error) {

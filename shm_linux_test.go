@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,6 +40,8 @@ func TestContractElsewhere(t *testing.T) {
 		{"no AT_EMPTY_PATH", "no /proc"},
 		{"no O_TMPFILE", "no hard links"},
 		{"no fallocate"},
+		{"no populate"},
+		{"no populate", "no fallocate"},
 	} {
 		t.Run(strings.Join(lacking, ", "), func(t *testing.T) {
 			t.Parallel()
@@ -191,6 +194,8 @@ func TestInSmallTmpfs(t *testing.T) {
 	_, err = shm.Create("more", 1, nil)
 	require.ErrorAs(t, err, &space)
 	require.Zero(t, space.Free)
+	_, err = shm.Create("more", 1<<20, &shm.Options{Init: func([]byte) error { return nil }})
+	require.ErrorAs(t, err, &space)
 
 	sparse, err := shm.Create("sparse", 16<<20, &shm.Options{Sparse: true})
 	require.NoError(t, err)
@@ -261,8 +266,8 @@ func TestSignals(t *testing.T) {
 			}
 		}
 	})
-	for range 3 {
-		seg, err := shm.Create(Name(t), 100<<20, nil)
+	for _, o := range []*shm.Options{nil, {Init: func([]byte) error { return nil }}} {
+		seg, err := shm.Create(Name(t), 100<<20, o)
 		require.NoError(t, err)
 		require.NoError(t, errors.Join(seg.Unlink(), seg.Close()))
 	}
@@ -305,6 +310,20 @@ func TestStrangers(t *testing.T) {
 		require.NoError(t, err)
 		require.Zero(t, info.Size)
 		require.NoError(t, shm.Unlink(name))
+	})
+
+	t.Run("one with more than a 32-bit process can map", func(t *testing.T) {
+		name, path := stranger(t, 0)
+		require.NoError(t, os.Truncate(path, 1<<32)) // without memory behind it
+		seg, err := shm.Open(name, nil)
+		if math.MaxInt == math.MaxInt32 {
+			require.ErrorIs(t, err, shm.ErrTooLarge)
+			require.Contains(t, err.Error(), "4294967296 bytes")
+			return
+		}
+		require.NoError(t, err)
+		require.EqualValues(t, int64(1)<<32, seg.Size())
+		require.NoError(t, seg.Close())
 	})
 
 	t.Run("one that truncates", func(t *testing.T) {

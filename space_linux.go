@@ -3,10 +3,12 @@ package shm
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/seed72196e11/shm/internal/memroom"
+	"github.com/seed72196e11/shm/internal/parallel"
 )
 
 const (
@@ -20,25 +22,39 @@ const (
 	smallSize = 1 << 20
 )
 
-// reserve gives the empty file its size and its space, all of it or a
-// NoSpaceError. What it has taken by then goes with the file.
-func reserve(fd int, dir string, size int64) error {
-	if err := enoughRoom(fd, dir, size); err != nil {
-		return err
+// reserve gives the empty file, which is mapped already, its size and its
+// space, all of it or a NoSpaceError. What it has taken by then goes with it.
+func (d *linuxDraft) reserve() error {
+	dir, size := filepath.Dir(d.path), int64(len(d.mem))
+	if d.opt.Init != nil && size >= smallSize && populate(d.fd, d.mem) == nil {
+		return nil
 	}
 	for at := int64(0); at < size; {
 		step := min(reserveStep, size-at)
-		switch err := unix.Fallocate(fd, 0, at, step); err {
+		switch err := unix.Fallocate(d.fd, 0, at, step); err {
 		case nil:
 			at += step
 		case unix.EINTR:
 		case unix.EOPNOTSUPP, unix.ENOSYS:
-			return writeZeros(fd, dir, size)
+			return writeZeros(d.fd, dir, size)
 		default:
-			return spaceError("fallocate", err, fd, dir, size)
+			return spaceError("fallocate", err, d.fd, dir, size)
 		}
 	}
 	return nil
+}
+
+// populate takes the space of a file by entering all its pages into the page
+// table, which Init needs next. Every core can do so at once, while fallocate
+// has one at a time. When it fails (there is no such advice before Linux 5.14,
+// a signal came, space ran out) fallocate has to go on, and says why it cannot.
+func populate(fd int, mem []byte) error {
+	if err := truncate(fd, len(mem)); err != nil {
+		return err
+	}
+	return parallel.Pieces(len(mem), reserveStep, func(from, to int) error {
+		return unix.Madvise(mem[from:to], unix.MADV_POPULATE_WRITE)
+	})
 }
 
 // writeZeros is reserve for file systems without fallocate.

@@ -22,6 +22,7 @@ import (
 
 	"github.com/seed72196e11/shm"
 	"github.com/seed72196e11/shm/internal/human"
+	"github.com/seed72196e11/shm/internal/parallel"
 	"github.com/seed72196e11/shm/recarray"
 )
 
@@ -209,7 +210,7 @@ func fillTable(ctx context.Context, a *recarray.Array, progress io.Writer) error
 		return err
 	}
 	size := a.DType().Itemsize()
-	return inParallel(a.Len(), chunkRecords, func(from, to int) error {
+	return parallel.Pieces(a.Len(), chunkRecords, func(from, to int) error {
 		for i := from; i < to; i++ {
 			date.SetRaw(i, 1_600_000_000_000_000_000+int64(i)*1_000_000_000)
 			v := math.NaN()

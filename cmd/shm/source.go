@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/seed72196e11/shm/internal/parallel"
 	"github.com/seed72196e11/shm/recarray"
 )
 
@@ -239,7 +240,7 @@ const copyStep = 4 << 20
 // copyAll copies src to dst with one goroutine per core: the time goes into the
 // kernel, which makes the pages, one core at a time for each of them.
 func copyAll(ctx context.Context, dst, src []byte, progress io.Writer) error {
-	return inParallel(len(src), copyStep, func(from, to int) error {
+	return parallel.Pieces(len(src), copyStep, func(from, to int) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}

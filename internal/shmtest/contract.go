@@ -254,6 +254,18 @@ func filled(t *testing.T) {
 		require.Equal(t, byte(9), open(t, name, nil).Bytes()[9])
 	})
 
+	t.Run("a large one", func(t *testing.T) {
+		seg := create(t, Name(t), 20<<20+1, &shm.Options{Init: func(mem []byte) error {
+			require.Len(t, mem, 20<<20+1)
+			require.Equal(t, -1, bytes.IndexFunc(mem, func(r rune) bool { return r != 0 }))
+			for i := range mem {
+				mem[i] = 7
+			}
+			return nil
+		}})
+		require.True(t, bytes.Equal(bytes.Repeat([]byte{7}, 20<<20+1), seg.Bytes()))
+	})
+
 	t.Run("an error leaves nothing", func(t *testing.T) {
 		name := Name(t)
 		wrong := errors.New("no data")

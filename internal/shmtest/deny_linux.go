@@ -27,6 +27,7 @@ var denials = map[string]denial{
 	"no AT_EMPTY_PATH":   {unix.SYS_LINKAT, 4, unix.AT_EMPTY_PATH, unix.AT_EMPTY_PATH, unix.ENOENT},
 	"no /proc":           {unix.SYS_LINKAT, 4, unix.AT_SYMLINK_FOLLOW, unix.AT_SYMLINK_FOLLOW, unix.ENOENT},
 	"no hard links":      {unix.SYS_LINKAT, 4, ^uint32(0), 0, unix.EPERM},
+	"no populate":        {unix.SYS_MADVISE, 2, ^uint32(0), unix.MADV_POPULATE_WRITE, unix.EINVAL},
 	"failing open":       {unix.SYS_OPENAT, 2, unix.O_RDWR, unix.O_RDWR, unix.EMFILE},
 	"failing fchmod":     {unix.SYS_FCHMOD, 0, 0, 0, unix.EIO},
 	"failing fstatfs":    {fstatfs, 0, 0, 0, unix.EIO},
