@@ -36,7 +36,7 @@ func checkRecord(dt *DType) error {
 		return fmt.Errorf("recarray: no dtype")
 	}
 	if dt.kind != Struct {
-		return fmt.Errorf("recarray: %w", notYet(fmt.Sprintf("a table of %s, which is no record", dt), fmt.Sprintf("use [('x', '%s')]", dt.short())))
+		return fmt.Errorf("recarray: %w", notYet(fmt.Sprintf("a table of %s instead of records", dt), fmt.Sprintf("use [('x', '%s')]", dt.short())))
 	}
 	return nil
 }

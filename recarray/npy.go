@@ -1,9 +1,11 @@
 package recarray
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"strconv"
 	"strings"
@@ -178,58 +180,103 @@ func fromLatin1(text []byte) string {
 // ends outside buf, a dtype that is refused, records that end outside buf.
 func OpenNPY(buf []byte) (*Array, error) {
 	a, err := openNPY(buf)
-	switch {
-	case err == nil:
-		return a, nil
-	case errors.Is(err, ErrUnfinished), errors.Is(err, errors.ErrUnsupported):
-		return nil, fmt.Errorf("recarray: %w", err)
-	}
-	return nil, fmt.Errorf("recarray: %w: %w", ErrFormat, err)
+	return a, npyError(err)
 }
 
 func openNPY(buf []byte) (*Array, error) {
-	if len(buf) < 12 {
+	if len(buf) < 8 {
 		return nil, fmt.Errorf("%d bytes", len(buf))
 	}
-	head := loadHead(buf)
-	if head == ([8]byte{}) {
-		return nil, ErrUnfinished
-	}
-	if string(head[:6]) != npyMagic {
-		return nil, fmt.Errorf("it begins with % x", head[:6])
-	}
-	version := head[6]
-	if version < 1 || version > 3 || head[7] != 0 {
-		return nil, fmt.Errorf("version %d.%d", head[6], head[7])
-	}
-	prefix, length := 10, uint64(binary.LittleEndian.Uint16(buf[8:]))
-	if version > 1 {
-		prefix, length = 12, uint64(binary.LittleEndian.Uint32(buf[8:]))
-	}
-	if length > maxHeader {
-		return nil, fmt.Errorf("a header of %d bytes, the limit is %d", length, maxHeader)
-	}
-	if length > uint64(len(buf)-prefix) {
-		return nil, fmt.Errorf("a header of %d bytes in %d", length, len(buf))
-	}
-	raw := buf[prefix:][:length]
-	// The parser gets a copy, which nobody changes under its hands.
-	var text string
-	if version < 3 {
-		text = fromLatin1(raw)
-	} else if text = string(raw); !utf8.ValidString(text) {
-		return nil, errors.New("a header that is not UTF-8")
-	}
-	p := parser{text: text, npy: true, long: version < 3}
-	dt, n, err := p.header()
+	after := bytes.NewReader(buf[8:])
+	dt, n, err := readHeader(loadHead(buf), after)
 	if err != nil {
-		return nil, fmt.Errorf("header: %w", err)
+		return nil, err
 	}
-	records := buf[prefix+int(length):]
+	records := buf[len(buf)-after.Len():]
 	if dt.size > 0 && n > len(records)/dt.size {
 		return nil, fmt.Errorf("%d records of %d bytes in %d bytes", n, dt.size, len(records))
 	}
 	return view(records, dt, n)
+}
+
+// ReadNPYHeader reads the header of a .npy file and returns the dtype and the
+// number of its records, which r gives next. Nothing behind the header is read.
+//
+// The error is r's own, or one that wraps what [OpenNPY]'s would.
+func ReadNPYHeader(r io.Reader) (dt *DType, n int, err error) {
+	var head [8]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return nil, 0, npyError(early(err))
+	}
+	dt, n, err = readHeader(head, r)
+	return dt, n, npyError(err)
+}
+
+// npyError sorts what went wrong.
+func npyError(err error) error {
+	var other readError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &other):
+		return other.error
+	case errors.Is(err, ErrUnfinished), errors.Is(err, errors.ErrUnsupported):
+		return fmt.Errorf("recarray: %w", err)
+	}
+	return fmt.Errorf("recarray: %w: %w", ErrFormat, err)
+}
+
+// readError is an error of the reader, which says nothing of the format.
+type readError struct{ error }
+
+// early tells an image that ends too early from a reader that fails.
+func early(err error) error {
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		return errors.New("it ends within its header")
+	}
+	return readError{err}
+}
+
+// readHeader reads what follows the first 8 bytes of an image, up to its
+// records. The parser gets a copy, which nobody changes under its hands.
+func readHeader(head [8]byte, r io.Reader) (*DType, int, error) {
+	if head == ([8]byte{}) {
+		return nil, 0, ErrUnfinished
+	}
+	if string(head[:6]) != npyMagic {
+		return nil, 0, fmt.Errorf("it begins with % x", head[:6])
+	}
+	version := head[6]
+	if version < 1 || version > 3 || head[7] != 0 {
+		return nil, 0, fmt.Errorf("version %d.%d", head[6], head[7])
+	}
+	var size [4]byte
+	if _, err := io.ReadFull(r, size[:min(2*version, 4)]); err != nil {
+		return nil, 0, early(err)
+	}
+	length := binary.LittleEndian.Uint32(size[:])
+	if length > maxHeader {
+		return nil, 0, fmt.Errorf("a header of %d bytes, the limit is %d", length, maxHeader)
+	}
+	raw, err := io.ReadAll(io.LimitReader(r, int64(length))) // takes no more memory than there is text
+	if err == nil && len(raw) < int(length) {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return nil, 0, early(err)
+	}
+	text := string(raw)
+	if version < 3 {
+		text = fromLatin1(raw)
+	} else if !utf8.ValidString(text) {
+		return nil, 0, errors.New("a header that is not UTF-8")
+	}
+	p := parser{text: text, npy: true, long: version < 3}
+	dt, n, err := p.header()
+	if err != nil {
+		return nil, 0, fmt.Errorf("header: %w", err)
+	}
+	return dt, n, nil
 }
 
 // header reads the dict of a header: each of its keys once, in any order.
@@ -293,7 +340,7 @@ func (p *parser) descr() (*DType, error) {
 	case p.atString():
 		dt, err := p.typeString()
 		if err == nil {
-			err = p.notYet(fmt.Sprintf("an array of %s, which is no record", dt), "save a structured array")
+			err = p.notYet(fmt.Sprintf("an array of %s instead of records", dt), "save a structured array")
 		}
 		return nil, err
 	case c == '(':

@@ -1,13 +1,16 @@
 package recarray_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/stretchr/testify/require"
 
@@ -148,11 +151,11 @@ func TestOpenNPYRefuses(t *testing.T) {
 		want string
 	}{
 		{nil, recarray.ErrFormat, "0 bytes"},
-		{[]byte("\x93NUMPY\x01\x00"), recarray.ErrFormat, "8 bytes"},
+		{[]byte("\x93NUMPY\x01\x00"), recarray.ErrFormat, "it ends within its header"},
 		{[]byte("PK\x03\x04 this is a .npz file"), recarray.ErrFormat, "it begins with 50 4b 03 04"},
 		{npyImage(4, good, 12), recarray.ErrFormat, "version 4.0"},
 		{npyImage(0, good, 12), recarray.ErrFormat, "version 0.0"},
-		{npyImage(1, good, 12)[:40], recarray.ErrFormat, "a header of 66 bytes in 40"},
+		{npyImage(1, good, 12)[:40], recarray.ErrFormat, "it ends within its header"},
 		{npyImage(2, strings.Repeat(" ", 1<<20+1), 0), recarray.ErrFormat, "the limit is 1048576"},
 		{append([]byte("\x93NUMPY\x02\x00\xff\xff\xff\xff"), good...), recarray.ErrFormat, "a header of 4294967295 bytes"},
 		{npyImage(1, good, 11), recarray.ErrFormat, "3 records of 4 bytes in 11 bytes"},
@@ -176,7 +179,7 @@ func TestOpenNPYRefuses(t *testing.T) {
 		{npyImage(1, with("<i4", "x4"), 1000), recarray.ErrFormat, "'x4' is no type"},
 		{npyImage(1, with("[('a', '<i4')]", "{'names': ['a']}"), 12), recarray.ErrFormat, "descr is no dtype"},
 
-		{npyImage(1, with("[('a', '<i4')]", "'<f8'"), 24), errors.ErrUnsupported, "which is no record"},
+		{npyImage(1, with("[('a', '<i4')]", "'<f8'"), 24), errors.ErrUnsupported, "an array of float64 instead of records is not supported yet"},
 		{npyImage(1, with("(3,)", "()"), 12), errors.ErrUnsupported, "an array of 0 dimensions"},
 		{npyImage(1, with("(3,)", "(1, 3)"), 12), errors.ErrUnsupported, "an array of 2 dimensions"},
 		{npyImage(1, with("[('a', '<i4')]", "[('a', 'u1'), ('', '|V3')]"), 12), errors.ErrUnsupported, "padding"},
@@ -199,6 +202,29 @@ func TestOpenNPYCutOff(t *testing.T) {
 	for n := range buf {
 		_, err := recarray.OpenNPY(buf[:n])
 		require.ErrorIs(t, err, recarray.ErrFormat, "%d of %d bytes", n, len(buf))
+	}
+}
+
+// A reader stands at the first record when the header has been read, and gives
+// its own error where it fails.
+func TestReadNPYHeader(t *testing.T) {
+	buf := createNPY(t, ticks, 3)
+	r := bytes.NewReader(append(buf, "more"...))
+	dt, n, err := recarray.ReadNPYHeader(r)
+	require.NoError(t, err)
+	require.Equal(t, 3, n)
+	require.Equal(t, parse(t, ticks).String(), dt.String())
+	require.Equal(t, 3*dt.Itemsize()+4, r.Len())
+
+	_, _, err = recarray.ReadNPYHeader(strings.NewReader("no table"))
+	require.ErrorIs(t, err, recarray.ErrFormat)
+	_, _, err = recarray.ReadNPYHeader(bytes.NewReader(make([]byte, 100)))
+	require.ErrorIs(t, err, recarray.ErrUnfinished)
+	broken := errors.New("broken")
+	for _, at := range []int{0, 4, 9, 11, 50} {
+		_, _, err = recarray.ReadNPYHeader(io.MultiReader(bytes.NewReader(buf[:at]), iotest.ErrReader(broken)))
+		require.ErrorIs(t, err, broken)
+		require.NotErrorIs(t, err, recarray.ErrFormat)
 	}
 }
 
