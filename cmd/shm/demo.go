@@ -31,6 +31,9 @@ const (
 	demoRows     = 10_000_000
 	demoColumn   = "val"
 	leastWorkers = 2
+
+	// pieceRecords is how many records a goroutine takes at a time.
+	pieceRecords = 1 << 16
 )
 
 type demo struct {
@@ -59,12 +62,12 @@ what each worker has for itself when it has its sum (Private in smaps_rollup).`,
   shm demo --rows 1000000 --workers 8
   shm demo --csv prices.csv --dtype "[('date', '<M8[D]'), ('price', '<f8')]" --column price`,
 		Args: wants(0, 0, "no arguments"),
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: untilInterrupted(func(ctx context.Context, cmd *cobra.Command, _ []string) error {
 			d.stdout, d.stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
 			d.progress = newProgress(d.stderr)
 			defer d.progress.stop()
-			return d.run(cmd.Context())
-		},
+			return d.run(ctx)
+		}),
 	}
 	f := cmd.Flags()
 	f.IntVar(&d.rows, "rows", demoRows, "records of the table, or at most so many of a file's")
@@ -177,16 +180,34 @@ func (d *demo) makeTable(ctx context.Context) ([]byte, *recarray.Array, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	n, err := d.fit(dt, d.rows, 0)
+	return d.image(ctx, "making the table", source{dt: dt, n: d.rows, fill: fillTable})
+}
+
+func (d *demo) readTable(ctx context.Context, path string) ([]byte, *recarray.Array, error) {
+	src, err := openSource(ctx, path, d.dtype, d.progress)
 	if err != nil {
 		return nil, nil, err
 	}
-	image, a, err := newImage(dt, n)
+	defer src.close()
+	if src.n == 0 {
+		return nil, nil, fmt.Errorf("%s: it has no records, so there is nothing to sum", path)
+	}
+	src.n = min(src.n, d.rows)
+	return d.image(ctx, "reading "+path, src)
+}
+
+// image takes as much of a source as can be handed over here.
+func (d *demo) image(ctx context.Context, what string, src source) ([]byte, *recarray.Array, error) {
+	n, err := d.fit(src.dt, src.n)
 	if err != nil {
 		return nil, nil, err
 	}
-	d.progress.start("making the table", len(a.Bytes()))
-	return image, a, fillTable(ctx, a, d.progress)
+	image, a, err := newImage(src.dt, n)
+	if err != nil {
+		return nil, nil, err
+	}
+	d.progress.start(what, len(a.Bytes()))
+	return image, a, src.fill(ctx, a, d.progress)
 }
 
 // newImage is a .npy image in ordinary memory.
@@ -210,7 +231,7 @@ func fillTable(ctx context.Context, a *recarray.Array, progress io.Writer) error
 		return err
 	}
 	size := a.DType().Itemsize()
-	return parallel.Pieces(a.Len(), chunkRecords, func(from, to int) error {
+	return parallel.Pieces(a.Len(), pieceRecords, func(from, to int) error {
 		for i := from; i < to; i++ {
 			date.SetRaw(i, 1_600_000_000_000_000_000+int64(i)*1_000_000_000)
 			v := math.NaN()
@@ -225,37 +246,6 @@ func fillTable(ctx context.Context, a *recarray.Array, progress io.Writer) error
 		progress.Write(a.Bytes()[from*size : to*size])
 		return ctx.Err()
 	})
-}
-
-func (d *demo) readTable(ctx context.Context, path string) ([]byte, *recarray.Array, error) {
-	d.progress.start("reading "+path, -1)
-	src, err := openSource(ctx, path, d.dtype)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer src.close()
-	image := make([]byte, src.size)
-	d.progress.start("reading "+path, len(image))
-	if err := src.fill(ctx, image, d.progress); err != nil {
-		return nil, nil, err
-	}
-	a, err := recarray.OpenNPY(image)
-	if err != nil {
-		return nil, nil, err
-	}
-	if a.Len() == 0 {
-		return nil, nil, fmt.Errorf("%s: it has no records, so there is nothing to sum", path)
-	}
-	d.progress.stop()
-	n, err := d.fit(a.DType(), min(a.Len(), d.rows), len(image))
-	if err != nil || n == a.Len() {
-		return image, a, err
-	}
-	less, cut, err := newImage(a.DType(), n)
-	if err == nil {
-		copy(cut.Bytes(), a.Bytes())
-	}
-	return less, cut, err
 }
 
 // columnToSum is the column asked for, or the first that is worth a sum.
@@ -285,30 +275,27 @@ func columnToSum(dt *recarray.DType, name string) (string, error) {
 func (d *demo) shared(ctx context.Context, image []byte) (*outcome, error) {
 	d.progress.start("shared memory", len(image))
 	defer d.progress.stop()
-	segment := sync.OnceValues(func() (shm.Segment, error) {
-		return shm.Create("", len(image), &shm.Options{Init: func(mem []byte) error {
+	var seg shm.Segment
+	var err error
+	created := make(chan struct{})
+	go func() {
+		defer close(created)
+		seg, err = shm.Create("", len(image), &shm.Options{Init: func(mem []byte) error {
 			return copyAll(ctx, mem, image, d.progress)
 		}})
-	})
-	defer func() {
-		if seg, err := segment(); err == nil {
-			seg.Unlink()
-			seg.Close()
-		}
 	}()
 	send := func(to io.Writer) error {
-		seg, err := segment()
-		if err != nil {
+		if <-created; err != nil {
 			return err
 		}
-		_, err = io.WriteString(to, seg.Name())
+		_, err := io.WriteString(to, seg.Name())
 		return err
 	}
-	out, err := d.work(ctx, send, "worker", wayShared, d.column)
-	if _, err := segment(); err != nil {
+	out, workErr := d.work(ctx, send, "worker", wayShared, d.column)
+	if <-created; err != nil {
 		return nil, err // rather than what the workers said, who got no name
 	}
-	return out, err
+	return out, errors.Join(workErr, seg.Unlink(), seg.Close())
 }
 
 // byValueRaw sends the image to each worker.
@@ -335,7 +322,8 @@ func (d *demo) byValueGob(ctx context.Context, a *recarray.Array) (*outcome, err
 	if err != nil {
 		return nil, err
 	}
-	d.progress.start("by value, encoding/gob", -1)
+	_, message := structBytes(a.DType(), rows.Type().Elem())
+	d.progress.start("by value, encoding/gob", d.workers*a.Len()*int(message))
 	send := func(to io.Writer) error {
 		return gob.NewEncoder(io.MultiWriter(to, d.progress)).EncodeValue(rows)
 	}
@@ -386,6 +374,7 @@ type worker struct {
 func (w *worker) run(cmd *exec.Cmd, send func(io.Writer) error) error {
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
+	apart(cmd)
 	stdin, err1 := cmd.StdinPipe()
 	stdout, err2 := cmd.StdoutPipe()
 	if err := errors.Join(err1, err2); err != nil {

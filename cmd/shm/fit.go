@@ -13,15 +13,14 @@ import (
 )
 
 // fit returns how many of the wanted rows can be handed over in the memory that
-// there is, and lowers the number of workers if that is what it takes. Of the
-// memory, have bytes are the table's already.
-func (d *demo) fit(dt *recarray.DType, wanted, have int) (rows int, err error) {
+// there is, and lowers the number of workers if that is what it takes.
+func (d *demo) fit(dt *recarray.DType, wanted int) (rows int, err error) {
 	rows, where, err := d.fitSegment(dt, wanted)
 	if err != nil {
 		return 0, err
 	}
 	if room, ok := memroom.Now(); ok {
-		budget := room.Free - room.Free/8 + int64(have) // others take some meanwhile
+		budget := float64(room.Free) * 7 / 8 // others take some meanwhile
 		workers := d.workers
 		for workers > leastWorkers && d.peak(dt, rows, workers) > budget {
 			workers--
@@ -72,25 +71,25 @@ func (d *demo) fitSegment(dt *recarray.DType, wanted int) (rows int, where strin
 // processBytes is what a process of this program takes before it has a table.
 const processBytes = 16 << 20
 
-// peak is an upper bound of the memory that the costliest way takes, all
-// processes together.
-func (d *demo) peak(dt *recarray.DType, rows, workers int) int64 {
-	table := int64(rows) * int64(dt.Itemsize())
-	n := int64(workers)
-	ways := map[string]int64{
+// peak is an upper bound of the bytes that the costliest way takes, all
+// processes together. No number of rows is too large for it.
+func (d *demo) peak(dt *recarray.DType, rows, workers int) float64 {
+	table := float64(rows) * float64(dt.Itemsize())
+	n := float64(workers)
+	ways := map[string]float64{
 		wayShared: table,
 		wayRaw:    n * table,
 	}
 	if typ, err := structType(dt); err == nil {
-		structs, message := structBytes(dt, typ)
-		structs, message = structs*int64(rows), message*int64(rows)
+		inMemory, inMessage := structBytes(dt, typ)
+		structs, message := float64(rows)*float64(inMemory), float64(rows)*float64(inMessage)
 		// The sender has the structs, and for each worker a buffer with the
 		// whole message, which grew step by step. A worker has such a buffer,
 		// the structs, which grew too, and the column; its collector lets
 		// garbage lie. Measured peaks stay a tenth to a quarter below this.
-		ways[wayGob] = structs + n*message*3/2 + n*(2*message+structs*5/2+table)
+		ways[wayGob] = structs + n*1.5*message + n*(2*message+2.5*structs+table)
 	}
-	var most int64
+	var most float64
 	for way, bytes := range ways {
 		if d.only == "" || d.only == way {
 			most = max(most, bytes)

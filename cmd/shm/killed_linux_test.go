@@ -33,17 +33,30 @@ type running struct {
 }
 
 func start(t *testing.T, args ...string) *running {
-	dir, err := os.MkdirTemp("/dev/shm", ".shmtest-")
-	require.NoError(t, err)
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	r := &running{Cmd: exec.Command("shm", args...), dir: dir, ended: make(chan error, 1)}
-	r.Env = append(os.Environ(), "SHM_DIR="+dir)
+	r := prepare(t, args...)
+	r.run(t)
+	return r
+}
+
+func prepare(t *testing.T, args ...string) *running {
+	r := &running{Cmd: exec.Command("shm", args...), dir: dirInMemory(t), ended: make(chan error, 1)}
+	r.Env = append(os.Environ(), "SHM_DIR="+r.dir)
 	r.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	r.Stdout, r.Stderr = &r.stdout, &r.stderr
+	return r
+}
+
+func (r *running) run(t *testing.T) {
 	require.NoError(t, r.Start())
 	go func() { r.ended <- r.Wait() }()
 	t.Cleanup(func() { syscall.Kill(-r.Process.Pid, syscall.SIGKILL) })
-	return r
+}
+
+func dirInMemory(t *testing.T) string {
+	dir, err := os.MkdirTemp("/dev/shm", ".shmtest-")
+	require.NoError(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 // end waits until the process has ended, and returns its exit status; of one
@@ -117,6 +130,52 @@ func TestLoadKilled(t *testing.T) {
 		}
 		require.NotZero(t, early, "%v never came in time", sig)
 	}
+}
+
+// TestLoadUnheard has nobody who reads the name: then nobody could ever find the
+// segment, and it does not stay.
+func TestLoadUnheard(t *testing.T) {
+	path := bigFile(t)
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	require.NoError(t, r.Close())
+	defer w.Close()
+	unheard := prepare(t, "load", path)
+	unheard.Stdout = w
+	unheard.run(t)
+	require.Equal(t, failed, unheard.end(t))
+	require.Contains(t, unheard.stderr.String(), "the segment was removed again")
+	require.Empty(t, unheard.left(t))
+}
+
+// TestLoadOfWhatNobodyCanHold has a file of 4 PB, nearly all of it holes.
+func TestLoadOfWhatNobodyCanHold(t *testing.T) {
+	dt, err := recarray.ParseDType("[('a', '<i4')]")
+	require.NoError(t, err)
+	image, _, err := newImage(dt, 3)
+	require.NoError(t, err)
+	const records = "1000000000000000"
+	head := strings.Replace(string(image[:len(image)-12]), "(3,), }"+strings.Repeat(" ", len(records)-1), "("+records+",), }", 1)
+	r := prepare(t, "load", filepath.Join(dirInMemory(t), "big.npy"))
+	require.NoError(t, os.WriteFile(r.Args[2], []byte(head), 0o600))
+	require.NoError(t, os.Truncate(r.Args[2], 5e15))
+	r.run(t)
+	require.Equal(t, failed, r.end(t))
+	require.Regexp(t, `(wanted, .* free in|are more than memory holds|promises)`, r.stderr.String())
+	require.Empty(t, r.left(t))
+}
+
+// TestHeadInterrupted: a command that has nothing to clean up dies of the
+// signal, at once.
+func TestHeadInterrupted(t *testing.T) {
+	load := start(t, "load", bigFile(t))
+	require.Equal(t, done, load.end(t))
+	head := prepare(t, "head", "-n", "2000000", strings.TrimSpace(load.stdout.String()))
+	head.Env = load.Env
+	head.run(t)
+	require.NoError(t, syscall.Kill(-head.Process.Pid, syscall.SIGINT))
+	head.end(t)
+	require.Equal(t, syscall.SIGINT, head.ProcessState.Sys().(syscall.WaitStatus).Signal())
 }
 
 // TestDemoInterrupted presses Ctrl-C at moments of the demo: the whole process
@@ -221,4 +280,27 @@ func TestDemoInCgroup(t *testing.T) {
 	require.NoError(t, err, "%s", out)
 	require.Regexp(t, `shm: 16 workers do not fit in memory cgroup .* 2 instead\n`, string(out))
 	require.Regexp(t, `shm: 10,000,000 records do not fit in memory cgroup .* instead\n`, string(out))
+
+	// A file may be larger than the memory there is.
+	dt, err := recarray.ParseDType("[('a', 'S1000'), ('b', '<f8')]")
+	require.NoError(t, err)
+	head, _, err := newImage(dt, 0)
+	require.NoError(t, err)
+	const n = "1000000"
+	path := filepath.Join(t.TempDir(), "large.npy")
+	text := strings.Replace(string(head), "(0,), }"+strings.Repeat(" ", len(n)-1), "("+n+",), }", 1)
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	require.NoError(t, os.Truncate(path, int64(len(text)+1_000_000*dt.Itemsize())))
+	out, err = exec.Command("shm", "demo", "--npy", path).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.Regexp(t, `shm: 1,000,000 records do not fit in memory cgroup .* instead\n`, string(out))
+	out, err = exec.Command("shm", "load", path).CombinedOutput()
+	require.Error(t, err)
+	require.Regexp(t, `^shm: create "psm_.*": .* free in memory cgroup`, string(out))
+
+	csv := filepath.Join(t.TempDir(), "large.csv")
+	require.NoError(t, os.WriteFile(csv, []byte("a,b\n"+strings.Repeat("x,1\n", 500_000)), 0o600))
+	out, err = exec.Command("shm", "load", csv, "--dtype", dt.String()).CombinedOutput()
+	require.Error(t, err)
+	require.Regexp(t, `^shm: .*large.csv: its records do not fit in memory cgroup .* free\)\n$`, string(out))
 }

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/seed72196e11/shm"
+	"github.com/seed72196e11/shm/recarray"
 )
 
 func newLoad() *cobra.Command {
@@ -26,35 +28,41 @@ Until load has finished, the segment does not exist for anybody; if load fails
 or is killed, nothing is left behind.`,
 		Example: `  name=$(shm load prices.csv --dtype "[('date', '<M8[ns]'), ('val', '<f8'), ('sym', 'S6')]")`,
 		Args:    wants(1, 1, "one file"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			name, err := load(cmd.Context(), args[0], dtype, newProgress(cmd.ErrOrStderr()))
+		RunE: untilInterrupted(func(ctx context.Context, cmd *cobra.Command, args []string) error {
+			p := newProgress(cmd.ErrOrStderr())
+			defer p.stop()
+			seg, err := load(ctx, args[0], dtype, p)
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), name)
-			return err
-		},
+			// The segment is left mapped: to unmap it would only take time.
+			if _, err := fmt.Fprintln(cmd.OutOrStdout(), seg.Name()); err != nil {
+				return errors.Join(fmt.Errorf("the segment was removed again, as its name could not be printed: %v", err), seg.Unlink())
+			}
+			return nil
+		}),
 	}
 	cmd.Flags().StringVar(&dtype, "dtype", "", "types of a .csv's columns, as numpy prints them")
 	return cmd
 }
 
-// load returns the name of a new segment with the file's table. The segment is
-// left mapped: unmapping it would only delay the end of the process.
-func load(ctx context.Context, path, dtype string, p *progress) (string, error) {
-	p.start("reading "+path, -1)
-	defer p.stop()
-	src, err := openSource(ctx, path, dtype)
+// load puts the file's table into a new segment.
+func load(ctx context.Context, path, dtype string, p *progress) (shm.Segment, error) {
+	src, err := openSource(ctx, path, dtype, p)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer src.close()
-	p.start("loading "+path, src.size)
-	seg, err := shm.Create("", src.size, &shm.Options{Init: func(mem []byte) error {
-		return src.fill(ctx, mem, p)
-	}})
+	size, err := recarray.NPYSize(src.dt, src.n)
 	if err != nil {
-		return "", err
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return seg.Name(), nil
+	p.start("loading "+path, size)
+	return shm.Create("", size, &shm.Options{Init: func(mem []byte) error {
+		a, err := recarray.CreateNPY(mem, src.dt, src.n)
+		if err != nil {
+			return err
+		}
+		return src.fill(ctx, a, p)
+	}})
 }

@@ -8,18 +8,16 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"slices"
+	"strconv"
 	"strings"
-	"syscall"
+	"unicode"
 
 	"github.com/spf13/cobra"
 )
 
 func main() {
-	// An interrupted command leaves nothing half made, so it has to see the
-	// signal rather than die of it, up to its very end.
-	ctx, _ := signal.NotifyContext(context.Background(), endings()...)
-	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	ignoreBrokenPipes()
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
 // The exit statuses.
@@ -27,37 +25,62 @@ const (
 	done          = 0
 	failed        = 1
 	notUnderstood = 2
-	interrupted   = 128 + int(syscall.SIGINT)
+	interrupted   = 130 // as a shell has it of a program that SIGINT ended
 )
 
 // run is main without the process around it.
-func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := newRoot()
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
-	var usage usageError
+	err := root.Execute()
 	switch {
 	case err == nil:
 		return done
-	case ctx.Err() != nil:
-		fmt.Fprintln(stderr, "shm: interrupted; nothing is left in shared memory")
-		return interrupted
+	case errors.Is(err, errBrokenPipe):
+		return failed // who reads no further wants no message
 	}
-	fmt.Fprintln(stderr, "shm: "+strings.TrimPrefix(err.Error(), "shm: "))
-	if errors.As(err, &usage) {
+	fmt.Fprintln(stderr, "shm: "+printable(strings.TrimPrefix(err.Error(), "shm: ")))
+	switch {
+	case errors.As(err, new(usageError)):
 		return notUnderstood
+	case errors.Is(err, errInterrupted):
+		return interrupted
 	}
 	return failed
 }
 
-// endings are the signals that ask a program to end, but those that it was
-// started to ignore, as nohup does.
-func endings() []os.Signal {
-	asked := []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}
-	return slices.DeleteFunc(asked, signal.Ignored)
+// printable escapes what a terminal would obey: names of files may hold it.
+func printable(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if r == '\n' || unicode.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		}
+	}
+	return b.String()
+}
+
+var errInterrupted = errors.New("interrupted; nothing is left in shared memory")
+
+// untilInterrupted runs a command that would leave something behind if a signal
+// just ended it. The first signal ends its context; a second one kills. The
+// signals are caught up to the end of the process, so that the command ends
+// either done or with nothing left.
+func untilInterrupted(f func(ctx context.Context, cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		ctx, stop := signal.NotifyContext(context.Background(), endings()...)
+		context.AfterFunc(ctx, stop)
+		err := f(ctx, cmd, args)
+		if err != nil && ctx.Err() != nil {
+			return errInterrupted
+		}
+		return err
+	}
 }
 
 // usageError is a command line that makes no sense.
@@ -89,7 +112,6 @@ Go or in Python, find them by name and work on them without a copy.`,
 		return misuse("%s: %w; see %s --help", cmd.Name(), err, cmd.CommandPath())
 	})
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetHelpCommand(&cobra.Command{Hidden: true})
 	root.AddCommand(newDemo(), newLoad(), newHead(), newLs(), newRm(), newWorker())
 	return root
 }

@@ -3,18 +3,21 @@ package main
 import (
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 )
 
-// progress shows how far a piece of work is, on a terminal only. Written to, it
-// counts bytes.
+// progress shows how far a piece of work is, on a terminal only. Written to, by
+// any number of goroutines, it counts bytes.
 type progress struct {
 	out     io.Writer
 	visible bool
-	bar     *progressbar.ProgressBar
+
+	mu  sync.Mutex
+	bar *progressbar.ProgressBar
 }
 
 func newProgress(out io.Writer) *progress {
@@ -22,13 +25,15 @@ func newProgress(out io.Writer) *progress {
 	return &progress{out: out, visible: ok && term.IsTerminal(int(f.Fd()))}
 }
 
-// start begins the next piece of work, of so many bytes; -1 if nobody knows.
+// start begins the next piece of work, of at most so many bytes.
 func (p *progress) start(what string, size int) {
 	p.stop()
-	if p.visible {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.visible && size > 0 {
 		p.bar = progressbar.NewOptions(size,
 			progressbar.OptionSetWriter(p.out),
-			progressbar.OptionSetDescription(what),
+			progressbar.OptionSetDescription(printable(what)),
 			progressbar.OptionShowBytes(true),
 			progressbar.OptionSetWidth(30),
 			progressbar.OptionClearOnFinish(),
@@ -37,6 +42,8 @@ func (p *progress) start(what string, size int) {
 }
 
 func (p *progress) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.bar != nil {
 		p.bar.Add(len(b))
 	}
@@ -45,6 +52,8 @@ func (p *progress) Write(b []byte) (int, error) {
 
 // stop ends the piece of work and wipes the line.
 func (p *progress) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.bar != nil {
 		p.bar.Clear()
 		p.bar = nil

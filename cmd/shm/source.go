@@ -1,129 +1,121 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/seed72196e11/shm/internal/human"
+	"github.com/seed72196e11/shm/internal/memroom"
 	"github.com/seed72196e11/shm/internal/parallel"
 	"github.com/seed72196e11/shm/recarray"
 )
 
-// source is a table that is still to be put into memory, as a .npy image.
+// source is a table in a file.
 type source struct {
-	size int // of the image, in bytes
+	dt *recarray.DType
+	n  int
 
-	// fill writes the image into size zeroed bytes, adding to progress as it
-	// goes. It ends early, with an error, when ctx does.
-	fill func(ctx context.Context, mem []byte, progress io.Writer) error
+	// fill reads the first records into all of a, and tells progress how many
+	// bytes. It ends early, with an error, when ctx does.
+	fill func(ctx context.Context, a *recarray.Array, progress io.Writer) error
 
 	close func() error
 }
 
 // openSource opens a .npy or .csv file. A .csv says nothing of its types, so
-// dtype does.
-func openSource(ctx context.Context, path, dtype string) (source, error) {
-	switch ext := strings.ToLower(filepath.Ext(path)); {
-	case ext == ".csv" && dtype == "":
-		return source{}, fmt.Errorf(`%s: a .csv says nothing of its types: give --dtype, such as "[('date', '<M8[ns]'), ('val', '<f8'), ('sym', 'S6')]"`, path)
-	case ext == ".csv":
-		return openCSV(ctx, path, dtype)
-	case ext == ".npy" && dtype != "":
-		return source{}, fmt.Errorf("%s: a .npy file brings its own dtype: leave out --dtype", path)
-	case ext == ".npy":
-		return openNPY(path)
+// dtype does; it is read as a whole before anybody knows how long it is.
+func openSource(ctx context.Context, path, dtype string, progress *progress) (source, error) {
+	src, err := openTable(ctx, path, dtype, progress)
+	if err != nil && !errors.As(err, new(*os.PathError)) {
+		err = fmt.Errorf("%s: %w", path, err)
 	}
-	return source{}, fmt.Errorf("%s: only .npy and .csv files can be read", path)
+	return src, err
 }
 
-const npyMagic = "\x93NUMPY"
-
-func openNPY(path string) (source, error) {
+func openTable(ctx context.Context, path, dtype string, progress *progress) (source, error) {
+	open := openNPY
+	switch ext := strings.ToLower(filepath.Ext(path)); {
+	case ext == ".npy" && dtype != "":
+		return source{}, errors.New("a .npy file brings its own dtype: leave out --dtype")
+	case ext == ".npy":
+	case ext == ".csv" && dtype == "":
+		return source{}, errors.New(`a .csv says nothing of its types: give --dtype, such as "[('date', '<M8[ns]'), ('val', '<f8'), ('sym', 'S6')]"`)
+	case ext == ".csv":
+		dt, err := recarray.ParseDType(dtype)
+		if err != nil {
+			return source{}, fmt.Errorf("--dtype: %w", err)
+		}
+		open = func(f *os.File, size int64) (source, error) { return openCSV(ctx, f, size, dt, progress) }
+	default:
+		return source{}, errors.New("only .npy and .csv files can be read")
+	}
+	// To open a pipe may take for ever, so it is looked at first.
+	if info, err := os.Stat(path); err != nil {
+		return source{}, err
+	} else if !info.Mode().IsRegular() {
+		return source{}, errors.New("not a regular file")
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return source{}, err
 	}
-	size, err := npyFileSize(f)
-	if err != nil {
-		f.Close()
-		return source{}, fmt.Errorf("%s: %w", path, err)
+	info, err := f.Stat()
+	if err == nil {
+		var src source
+		if src, err = open(f, info.Size()); err == nil {
+			src.close = f.Close
+			return src, nil
+		}
 	}
-	fill := func(ctx context.Context, mem []byte, progress io.Writer) error {
-		var err error
-		for at := 0; at < len(mem) && err == nil; {
-			next := min(len(mem), at+copyStep)
-			if err = ctx.Err(); err != nil {
+	f.Close()
+	return source{}, err
+}
+
+// openNPY reads the header and looks whether the records are there.
+func openNPY(f *os.File, size int64) (source, error) {
+	dt, n, err := recarray.ReadNPYHeader(f)
+	if err != nil {
+		return source{}, err
+	}
+	begin, err := f.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return source{}, err
+	}
+	if records := int64(dt.Itemsize()); records > 0 && int64(n) > (size-begin)/records {
+		return source{}, fmt.Errorf("its header promises %d records of %d bytes, and it has %d bytes of them", n, records, size-begin)
+	}
+	fill := func(ctx context.Context, a *recarray.Array, progress io.Writer) error {
+		for at, records := 0, a.Bytes(); at < len(records); at += copyStep {
+			piece := records[at:min(len(records), at+copyStep)]
+			if err := ctx.Err(); err != nil {
 				return err
 			}
-			_, err = io.ReadFull(f, mem[at:next])
-			progress.Write(mem[at:next])
-			at = next
-		}
-		if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-			err = errors.New("it became shorter while it was read")
-		}
-		if err == nil {
-			_, err = recarray.OpenNPY(mem)
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", path, err)
+			if _, err := io.ReadFull(f, piece); err != nil {
+				return fmt.Errorf("reading %s: %w", f.Name(), err)
+			}
+			progress.Write(piece)
 		}
 		return nil
 	}
-	return source{size, fill, f.Close}, nil
+	return source{dt: dt, n: n, fill: fill}, nil
 }
 
-// npyFileSize refuses what is no .npy file before a byte of memory is taken.
-func npyFileSize(f *os.File) (int, error) {
-	info, err := f.Stat()
-	if err != nil {
-		return 0, err
-	}
-	if !info.Mode().IsRegular() {
-		return 0, errors.New("not a regular file, so its size is not known")
-	}
-	magic := make([]byte, len(npyMagic))
-	if _, err := f.ReadAt(magic, 0); err != nil && err != io.EOF {
-		return 0, err
-	}
-	if string(magic) != npyMagic {
-		return 0, errors.New("not a .npy file: it does not begin with \\x93NUMPY")
-	}
-	return int(info.Size()), nil
-}
-
-// chunkRecords is how many records of a .csv are kept together while it is not
-// known how many there will be.
-const chunkRecords = 1 << 16
-
-func openCSV(ctx context.Context, path, dtype string) (source, error) {
-	dt, err := recarray.ParseDType(dtype)
-	if err != nil {
-		return source{}, fmt.Errorf("--dtype: %w", err)
-	}
-	f, err := os.Open(path)
+// openCSV reads all rows into ordinary memory.
+func openCSV(ctx context.Context, f *os.File, size int64, dt *recarray.DType, progress *progress) (source, error) {
+	progress.start("reading "+f.Name(), int(min(size, math.MaxInt)))
+	chunks, n, err := readCSV(ctx, io.TeeReader(f, progress), dt)
 	if err != nil {
 		return source{}, err
 	}
-	defer f.Close()
-	chunks, n, err := readCSV(ctx, f, dt)
-	if err != nil {
-		return source{}, fmt.Errorf("%s: %w", path, err)
-	}
-	size, err := recarray.NPYSize(dt, n)
-	if err != nil {
-		return source{}, fmt.Errorf("%s: %w", path, err)
-	}
-	fill := func(ctx context.Context, mem []byte, progress io.Writer) error {
-		a, err := recarray.CreateNPY(mem, dt, n)
-		if err != nil {
-			return err
-		}
+	fill := func(ctx context.Context, a *recarray.Array, progress io.Writer) error {
 		records := a.Bytes()
 		for _, chunk := range chunks {
 			if err := ctx.Err(); err != nil {
@@ -135,13 +127,18 @@ func openCSV(ctx context.Context, path, dtype string) (source, error) {
 		}
 		return nil
 	}
-	return source{size, fill, func() error { return nil }}, nil
+	return source{dt: dt, n: n, fill: fill}, nil
 }
 
-// readCSV reads a header row and the records behind it. Columns are found by
-// name, in any order; the header has to have exactly the fields of dt.
+// readCSV reads a header row and the records behind it, into chunks of some MiB
+// while it is not known how many there will be. Columns are found by name, in
+// any order; the header has to have exactly the fields of dt.
 func readCSV(ctx context.Context, r io.Reader, dt *recarray.DType) (chunks [][]byte, n int, err error) {
-	in := csv.NewReader(r)
+	text := bufio.NewReaderSize(r, 1<<16)
+	if mark, _ := text.Peek(3); string(mark) == "\ufeff" { // as spreadsheets write
+		text.Discard(3)
+	}
+	in := csv.NewReader(text)
 	in.ReuseRecord = true
 	header, err := in.Read()
 	if err == io.EOF {
@@ -155,25 +152,31 @@ func readCSV(ctx context.Context, r io.Reader, dt *recarray.DType) (chunks [][]b
 		return nil, 0, fmt.Errorf("line 1: %w", err)
 	}
 	var columns []recarray.TextColumn
+	perChunk := max(1, copyStep/max(1, dt.Itemsize()))
 	for ; ; n++ {
-		i := n % chunkRecords
-		if i == 0 {
-			if err := ctx.Err(); err != nil {
-				return nil, 0, err
-			}
-			chunk := make([]byte, chunkRecords*dt.Itemsize())
-			if columns, err = textColumns(chunk, dt, names); err != nil {
-				return nil, 0, err
-			}
-			chunks = append(chunks, chunk)
-		}
 		row, err := in.Read()
 		if err == io.EOF {
-			chunks[len(chunks)-1] = chunks[len(chunks)-1][:i*dt.Itemsize()]
+			if last := len(chunks) - 1; last >= 0 {
+				chunks[last] = chunks[last][:(n-last*perChunk)*dt.Itemsize()]
+			}
 			return chunks, n, nil
 		}
 		if err != nil {
 			return nil, 0, csvError(err, len(names))
+		}
+		i := n % perChunk
+		if i == 0 {
+			if err := ctx.Err(); err != nil {
+				return nil, 0, err
+			}
+			chunk, err := newChunk(perChunk * dt.Itemsize())
+			if err != nil {
+				return nil, 0, err
+			}
+			if columns, err = textColumns(chunk, dt, perChunk, names); err != nil {
+				return nil, 0, err
+			}
+			chunks = append(chunks, chunk)
 		}
 		for c, cell := range row {
 			if err := columns[c].Set(i, cell); err != nil {
@@ -184,14 +187,19 @@ func readCSV(ctx context.Context, r io.Reader, dt *recarray.DType) (chunks [][]b
 	}
 }
 
+// newChunk is memory for records, unless there is none left for them.
+func newChunk(size int) ([]byte, error) {
+	if room, ok := memroom.Now(); ok && room.Free < int64(size) {
+		return nil, fmt.Errorf("its records do not fit in %s (%s free)", room.Where, human.Bytes(room.Free))
+	}
+	return make([]byte, size), nil
+}
+
 // fieldOrder is the field of each column, or what is wrong with the header.
 func fieldOrder(header []string, dt *recarray.DType) ([]string, error) {
 	names := make([]string, len(header))
 	seen := make(map[string]bool)
 	for i, name := range header {
-		if i == 0 {
-			name = strings.TrimPrefix(name, "\ufeff") // as spreadsheets write
-		}
 		if _, ok := dt.Field(name); !ok {
 			return nil, fmt.Errorf("column %q is none of the dtype's fields", name)
 		}
@@ -208,8 +216,8 @@ func fieldOrder(header []string, dt *recarray.DType) ([]string, error) {
 	return names, nil
 }
 
-func textColumns(chunk []byte, dt *recarray.DType, names []string) ([]recarray.TextColumn, error) {
-	a, err := recarray.New(chunk, dt, chunkRecords)
+func textColumns(chunk []byte, dt *recarray.DType, n int, names []string) ([]recarray.TextColumn, error) {
+	a, err := recarray.New(chunk, dt, n)
 	if err != nil {
 		return nil, err
 	}
@@ -237,8 +245,7 @@ func csvError(err error, want int) error {
 // copyStep is how much is copied between two looks at whether to go on.
 const copyStep = 4 << 20
 
-// copyAll copies src to dst with one goroutine per core: the time goes into the
-// kernel, which makes the pages, one core at a time for each of them.
+// copyAll copies src to dst with one goroutine per core.
 func copyAll(ctx context.Context, dst, src []byte, progress io.Writer) error {
 	return parallel.Pieces(len(src), copyStep, func(from, to int) error {
 		if err := ctx.Err(); err != nil {

@@ -57,7 +57,7 @@ func toStructs(ctx context.Context, a *recarray.Array, progress *progress) (refl
 		movers = append(movers, m)
 	}
 	rows := reflect.MakeSlice(reflect.SliceOf(typ), a.Len(), a.Len())
-	err = parallel.Pieces(a.Len(), chunkRecords, func(from, to int) error {
+	err = parallel.Pieces(a.Len(), pieceRecords, func(from, to int) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
