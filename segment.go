@@ -25,6 +25,7 @@ import (
 	"fmt"
 	"io/fs"
 	"sync"
+	"sync/atomic"
 )
 
 // Segment is this process's view of a named block of shared memory. It may be
@@ -292,14 +293,17 @@ type handle struct {
 	size     int
 	readOnly bool
 
-	mu  sync.Mutex // a handle does one thing at a time
-	a   attachment
-	mem []byte // nil once closed
+	mem atomic.Pointer[[]byte] // nil once closed
+
+	mu sync.Mutex // the attachment does one thing at a time, and may wait for a lock
+	a  attachment
 }
 
 func newHandle(name string, a attachment, readOnly bool) *handle {
 	mem := a.memory()
-	return &handle{name: name, size: len(mem), readOnly: readOnly, a: a, mem: mem}
+	h := &handle{name: name, size: len(mem), readOnly: readOnly, a: a}
+	h.mem.Store(&mem)
+	return h
 }
 
 func (h *handle) Name() string   { return h.name }
@@ -308,15 +312,16 @@ func (h *handle) ReadOnly() bool { return h.readOnly }
 func (h *handle) segment()       {}
 
 func (h *handle) Bytes() []byte {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.mem
+	if mem := h.mem.Load(); mem != nil {
+		return *mem
+	}
+	return nil
 }
 
 func (h *handle) Stat() (Info, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.mem == nil {
+	if h.mem.Load() == nil {
 		return Info{}, &Error{"stat", h.name, fs.ErrClosed}
 	}
 	info, err := h.a.stat()
@@ -329,10 +334,9 @@ func (h *handle) Stat() (Info, error) {
 func (h *handle) Close() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.mem == nil {
+	if h.mem.Swap(nil) == nil {
 		return &Error{"close", h.name, fs.ErrClosed}
 	}
-	h.mem = nil
 	if err := h.a.detach(); err != nil {
 		return &Error{"close", h.name, err}
 	}

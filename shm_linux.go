@@ -148,7 +148,7 @@ func openDraft(dir string) (fd int, temp string, err error) {
 	switch err {
 	case nil:
 		return fd, temp, nil
-	case unix.ENOENT:
+	case unix.ENOENT, unix.ENOTDIR:
 		return -1, "", noDir(dir)
 	case unix.ENOSPC, unix.EDQUOT:
 		return -1, "", detail(ErrNoSpace, "%s cannot take another file (%v): remove segments no longer needed", dir, err)
@@ -240,7 +240,7 @@ func openSegment(path string, access int) (int, error) {
 	switch err {
 	case nil:
 		return fd, nil
-	case unix.ENOENT:
+	case unix.ENOENT, unix.ENOTDIR:
 		return -1, noSegment(path)
 	case unix.ELOOP:
 		return -1, detail(ErrForeign, "%s is a symbolic link, not a segment", path)
@@ -280,6 +280,9 @@ func (linux) unlink(name string) error {
 	// one to remove.
 	_, err = poll(patience, func() (bool, error) {
 		fd, err := openSegment(path, unix.O_RDONLY)
+		if errors.Is(err, fs.ErrPermission) && unreadable(path) {
+			return true, os.NewSyscallError("unlink", unix.Unlink(path))
+		}
 		if err != nil {
 			return true, err
 		}
@@ -295,6 +298,13 @@ func (linux) unlink(name string) error {
 		return !errors.Is(err, errReplaced), err
 	})
 	return err
+}
+
+// unreadable says whether a file is closed to its own owner. This library makes
+// none of that kind, so nobody holds its name lock.
+func unreadable(path string) bool {
+	info, err := statPath(path)
+	return err == nil && info.mode&unix.S_IFMT == unix.S_IFREG && info.mode&0o400 == 0
 }
 
 // errReplaced: the path no longer leads to the file that was opened.
@@ -321,9 +331,12 @@ func remove(path string, fd int, id identity) error {
 		}
 		return os.NewSyscallError("unlink", err)
 	}
-	// Whoever may unlink but not chmod cannot leave the mark; the others then
-	// find their name lost, which is not far from the truth.
-	unix.Fchmod(fd, now.mode&^unix.S_IFMT&^unlinkedMark)
+	// A file with another name left is not ours to mark. Whoever may unlink but
+	// not chmod cannot mark; the others then find their name lost, which is not
+	// far from the truth.
+	if now, err := statFD(fd); err == nil && now.links == 0 {
+		unix.Fchmod(fd, now.mode&^unix.S_IFMT&^unlinkedMark)
+	}
 	return nil
 }
 
@@ -351,7 +364,7 @@ func (linux) stat(name string) (Info, error) {
 	switch {
 	case errors.Is(err, unix.ENAMETOOLONG):
 		return Info{}, invalid("its name is longer than the system can hold")
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENOTDIR):
 		return Info{}, noSegment(path)
 	case err != nil:
 		return Info{}, err
@@ -367,7 +380,7 @@ func (linux) list() ([]Info, error) {
 		return nil, err
 	}
 	entries, err := os.ReadDir(d)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
 		return nil, noDir(d)
 	}
 	if err != nil {
@@ -435,11 +448,19 @@ func (f *file) unlink() error {
 	if !f.detached {
 		return remove(f.path, f.fd, f.id)
 	}
+	// What has the name now may be anything, and is looked at before it is
+	// opened, locked and complained about.
+	if !f.named() {
+		return errReplaced
+	}
 	fd, err := openSegment(f.path, unix.O_RDONLY)
 	if err != nil {
 		return err
 	}
 	defer unix.Close(fd)
+	if info, err := statFD(fd); err != nil || info.id != f.id {
+		return errReplaced
+	}
 	return remove(f.path, fd, f.id)
 }
 
@@ -533,10 +554,11 @@ func truncate(fd, size int) error {
 }
 
 func noSegment(path string) error {
-	if d := filepath.Dir(path); !exists(d) {
+	d := filepath.Dir(path)
+	if info, err := statPath(d); err != nil || info.mode&unix.S_IFMT == unix.S_IFREG {
 		return noDir(d)
 	}
-	return detail(fs.ErrNotExist, "there is no segment of this name in %s", filepath.Dir(path))
+	return detail(fs.ErrNotExist, "there is no segment of this name in %s", d)
 }
 
 func noDir(dir string) error {

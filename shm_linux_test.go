@@ -148,17 +148,32 @@ func descriptors() (n int) {
 // looks at what that program has open.
 func TestNothingReachesChildren(t *testing.T) {
 	name := Name(t)
-	seg, err := shm.Create(name, 10, &shm.Options{Init: func([]byte) error {
+	look := func(when string) {
 		out, err := exec.Command("ls", "-l", "/proc/self/fd").CombinedOutput()
 		require.NoError(t, err, "%s", out)
-		require.NotContains(t, string(out), "/dev/shm", "from within Init")
-		return nil
-	}})
+		require.NotContains(t, string(out), Dir(), when)
+	}
+	seg, err := shm.Create(name, 10, &shm.Options{Init: func([]byte) error { look("in Init"); return nil }})
 	require.NoError(t, err)
 	defer seg.Close()
-	out, err := exec.Command("ls", "-l", "/proc/self/fd").CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	require.NotContains(t, string(out), name)
+	look("after Create")
+	opened, err := shm.Open(name, nil)
+	require.NoError(t, err)
+	defer opened.Close()
+	look("after Open")
+	require.NotEmpty(t, ownDescriptors(t), "this process has some open")
+}
+
+// ownDescriptors are this process's open files in the directory.
+func ownDescriptors(t *testing.T) (open []string) {
+	fds, err := filepath.Glob("/proc/self/fd/*")
+	require.NoError(t, err)
+	for _, fd := range fds {
+		if target, _ := os.Readlink(fd); strings.HasPrefix(target, Dir()+"/") {
+			open = append(open, target)
+		}
+	}
+	return open
 }
 
 // TestSmallTmpfs has a file system of one MiB, as Docker's 64 MiB but smaller.
@@ -249,6 +264,22 @@ func TestInCgroup(t *testing.T) {
 	}
 	_, err = shm.Create("more", cgroupLimit/2, nil)
 	require.ErrorIs(t, err, shm.ErrNoSpace)
+
+	// Nor do many small ones, each too small to be asked about, end in a kill.
+	require.NoError(t, errors.Join(seg.Unlink(), seg.Close()))
+	const small = 1_000_000
+	var made []shm.Segment
+	for err = nil; err == nil; {
+		if seg, err = shm.Create("", small, nil); err == nil {
+			made = append(made, seg)
+		}
+		require.Less(t, len(made), cgroupLimit/small)
+	}
+	require.ErrorIs(t, err, shm.ErrNoSpace)
+	require.Greater(t, len(made), cgroupLimit/small/2)
+	for _, seg := range made {
+		require.NoError(t, errors.Join(seg.Unlink(), seg.Close()))
+	}
 }
 
 // TestSignals reserves much while signals keep coming: fallocate undoes its
@@ -361,6 +392,82 @@ func TestStrangers(t *testing.T) {
 		})
 	}
 
+	t.Run("one that gave the file a second name", func(t *testing.T) {
+		name := Name(t)
+		second := Path(name) + ".too"
+		seg, err := shm.Create(name, 10, &shm.Options{Mode: 0o640})
+		require.NoError(t, err)
+		defer seg.Close()
+		require.NoError(t, os.Link(Path(name), second))
+		defer os.Remove(second)
+		require.NoError(t, seg.Unlink())
+		info, err := os.Stat(second)
+		require.NoError(t, err)
+		require.Equal(t, fs.FileMode(0o640), info.Mode())
+	})
+
+	t.Run("one that took the name of a closed handle", func(t *testing.T) {
+		for what, take := range map[string]func(path string) error{
+			"a link":      func(path string) error { return os.Symlink("nowhere", path) },
+			"a directory": func(path string) error { return os.Mkdir(path, 0o700) },
+			"a pipe":      func(path string) error { return unix.Mkfifo(path, 0o600) },
+			"a locked file": func(path string) error {
+				f, err := os.Create(path)
+				if err != nil {
+					return err
+				}
+				t.Cleanup(func() { f.Close() })
+				return unix.Flock(int(f.Fd()), unix.LOCK_EX)
+			},
+		} {
+			name := Name(t)
+			seg, err := shm.Create(name, 10, nil)
+			require.NoError(t, err)
+			require.NoError(t, errors.Join(os.Remove(Path(name)), take(Path(name))))
+			defer os.Remove(Path(name))
+			require.ErrorIs(t, seg.Unlink(), fs.ErrNotExist, "%s, open", what)
+			require.NoError(t, seg.Close())
+			require.ErrorIs(t, seg.Unlink(), fs.ErrNotExist, "%s, closed", what)
+			require.NoError(t, os.Remove(Path(name)))
+		}
+	})
+
+	t.Run("one that removes files nobody may read", func(t *testing.T) {
+		name, path := stranger(t, 10)
+		require.NoError(t, os.Chmod(path, 0))
+		p := Start(t)
+		if os.Geteuid() == 0 { // whom modes do not stop
+			require.NoError(t, os.Chown(path, 65534, 65534))
+			p.Ask("become", 65534)
+		}
+		p.Ask("rm", name)
+		require.NoFileExists(t, path)
+	})
+
+	t.Run("one that unlinks as this library does", func(t *testing.T) {
+		// Stat must not look between the two steps of an unlink.
+		name := Name(t)
+		seg, err := shm.Create(name, 10, nil)
+		require.NoError(t, err)
+		defer seg.Close()
+		other, err := os.Open(Path(name))
+		require.NoError(t, err)
+		defer other.Close()
+		require.NoError(t, unix.Flock(int(other.Fd()), unix.LOCK_EX))
+		require.NoError(t, os.Remove(Path(name)))
+		said := make(chan error)
+		go func() { _, err := seg.Stat(); said <- err }()
+		select {
+		case err := <-said:
+			require.FailNow(t, "it did not wait", "%v", err)
+		case <-time.After(20 * time.Millisecond): // it waits
+		}
+		require.Len(t, seg.Bytes(), 10, "the memory can be had meanwhile")
+		require.NoError(t, other.Chmod(0o200))
+		require.NoError(t, other.Close())
+		require.NoError(t, <-said)
+	})
+
 	t.Run("one that holds the name lock", func(t *testing.T) {
 		name, path := stranger(t, 10)
 		f, err := os.Open(path)
@@ -394,7 +501,15 @@ func TestStrangers(t *testing.T) {
 
 // TestNoDirectory names what is missing.
 func TestNoDirectory(t *testing.T) {
-	t.Setenv("SHM_DIR", filepath.Join(t.TempDir(), "nowhere"))
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	for _, dir := range []string{file + "-nowhere", file} {
+		t.Setenv("SHM_DIR", dir)
+		noDirectory(t)
+	}
+}
+
+func noDirectory(t *testing.T) {
 	_, createErr := shm.Create("", 1, nil)
 	_, openErr := shm.Open("x", nil)
 	_, listErr := shm.List()

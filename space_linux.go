@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/seed72196e11/shm/internal/human"
 	"github.com/seed72196e11/shm/internal/memroom"
 	"github.com/seed72196e11/shm/internal/parallel"
 )
@@ -17,10 +19,13 @@ const (
 	// in a program that is being profiled; this much takes a few milliseconds.
 	reserveStep = 8 << 20
 
-	// smallSize is the size below which memory limits are not looked up: no
-	// more than any program takes from its heap without asking.
+	// smallSize is how much may be taken between two looks at the memory
+	// limits: no more than any program takes from its heap without asking.
 	smallSize = 1 << 20
 )
+
+// unasked counts the bytes that were taken since the last look.
+var unasked atomic.Int64
 
 // reserve gives the empty file, which is mapped already, its size and its
 // space, all of it or a NoSpaceError. What it has taken by then goes with it.
@@ -81,10 +86,12 @@ func enoughRoom(fd int, dir string, size int64) error {
 	if free, limited := freeSpace(&st); limited && free < size {
 		return noSpaceIn(dir, size, free)
 	}
-	inMemory := int64(st.Type) == unix.TMPFS_MAGIC || int64(st.Type) == unix.RAMFS_MAGIC
-	if !inMemory || size < smallSize {
+	// The type is signed, and on some processors has 32 bits only.
+	inMemory := uint32(st.Type) == unix.TMPFS_MAGIC || uint32(st.Type) == unix.RAMFS_MAGIC
+	if !inMemory || unasked.Add(size) < smallSize {
 		return nil
 	}
+	unasked.Store(0)
 	if room, ok := memroom.Now(); ok && room.Free < size {
 		return &NoSpaceError{Need: size, Free: room.Free, Where: room.Where,
 			cure: "the kernel would kill the process; raise that limit, or free memory (unlinking segments does)"}
@@ -108,6 +115,9 @@ func spaceError(call string, errno error, fd int, dir string, size int64) error 
 			free, _ = freeSpace(&st)
 		}
 		return noSpaceIn(dir, size, free)
+	}
+	if errno == unix.EFBIG {
+		return detail(errno, "%s are more than this process may give a file (ulimit -f) or the file system can hold", human.Bytes(size))
 	}
 	return os.NewSyscallError(call, errno)
 }

@@ -449,6 +449,17 @@ func unlinkFrees(t *testing.T) {
 		require.Contains(t, p.Answer(), "error not-exist")
 	})
 
+	t.Run("a stale one that is closed neither", func(t *testing.T) {
+		// On a disk the new file may well get the inode of the old one.
+		name := Name(t)
+		stale := create(t, name, 10, nil)
+		require.NoError(t, stale.Close())
+		require.NoError(t, shm.Unlink(name))
+		create(t, name, 20, nil)
+		require.ErrorIs(t, stale.Unlink(), fs.ErrNotExist)
+		require.Equal(t, 20, open(t, name, nil).Size())
+	})
+
 	t.Run("after Close", func(t *testing.T) {
 		require.NoError(t, renewed.Close())
 		require.NoError(t, renewed.Unlink())
@@ -652,6 +663,18 @@ func openOrCreate(t *testing.T) {
 	_, _, err = shm.OpenOrCreate(name, 101, fill)
 	require.ErrorIs(t, err, shm.ErrTooSmall)
 	require.Contains(t, err.Error(), "100")
+
+	t.Run("somebody is faster", func(t *testing.T) {
+		name := Name(t)
+		seg, created, err := shm.OpenOrCreate(name, 10, &shm.Options{Init: func([]byte) error {
+			create(t, name, 30, nil)
+			return nil
+		}})
+		require.NoError(t, err)
+		closeLater(t, seg)
+		require.False(t, created)
+		require.Equal(t, 30, seg.Size())
+	})
 
 	t.Run("of many at once one creates", func(t *testing.T) {
 		for range 20 {

@@ -3,8 +3,6 @@ package shmtest
 import (
 	"errors"
 	"io/fs"
-	"os"
-	"strings"
 	"sync"
 	"testing"
 
@@ -37,16 +35,10 @@ func Name(t testing.TB) string {
 func leftovers() []string {
 	given.mu.Lock()
 	defer given.mu.Unlock()
-	maps, _ := os.ReadFile("/proc/self/maps")
-	var left []string
+	left := mappings()
 	for _, name := range given.names {
 		if _, err := shm.Stat(name); err == nil {
 			left = append(left, "segment "+name)
-		}
-	}
-	for line := range strings.Lines(string(maps)) {
-		if strings.Contains(line, "/psm_") {
-			left = append(left, "mapping "+strings.TrimSpace(line))
 		}
 	}
 	return left

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -123,4 +124,16 @@ func umask(mask int) { unix.Umask(mask) }
 // become makes this process another user's.
 func become(uid int) error {
 	return errors.Join(syscall.Setgroups(nil), syscall.Setgid(uid), syscall.Setuid(uid))
+}
+
+// mappings are the segments that this process still maps, under whatever name:
+// the kernel shows those that Create made as deleted files.
+func mappings() (left []string) {
+	maps, _ := os.ReadFile("/proc/self/maps")
+	for line := range strings.Lines(string(maps)) {
+		if strings.Contains(line, " "+Dir()+"/") {
+			left = append(left, "mapping "+strings.TrimSpace(line))
+		}
+	}
+	return left
 }
