@@ -442,7 +442,7 @@ func (r *demoResult) print(out io.Writer) error {
 	fmt.Fprintf(out, "%s records of %s, %d bytes each, %s in all\n%d workers, each sums the whole column %q: %v\n\n",
 		thousands(r.Rows), r.dtype, r.RecordBytes, human.Bytes(int64(r.TableBytes)), r.Workers, r.column, r.Sum)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "\tseconds\t\tmemory of a worker\t")
+	fmt.Fprintln(w, "\tseconds\t\tmemory of a worker")
 	for _, way := range ways {
 		if way.outcome != nil {
 			fmt.Fprintf(w, "%s\t%.3f\t%s\t%s\t%s\n", way.name, way.Seconds, bar(way.Seconds/seconds),
@@ -461,5 +461,5 @@ func bar(share float64) string {
 	if rest := eighths % 8; rest > 0 {
 		text += string([]rune("▏▎▍▌▋▊▉")[rest-1])
 	}
-	return text + strings.Repeat(" ", barWidth-len([]rune(text)))
+	return text
 }
