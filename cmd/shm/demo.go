@@ -109,9 +109,6 @@ func (d *demo) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if d.column, err = columnToSum(a.DType(), d.column); err != nil {
-		return err
-	}
 	result := demoResult{
 		Rows: a.Len(), RecordBytes: a.DType().Itemsize(), TableBytes: len(a.Bytes()), Workers: d.workers,
 		dtype: a.DType().String(), column: d.column,
@@ -198,6 +195,10 @@ func (d *demo) readTable(ctx context.Context, path string) ([]byte, *recarray.Ar
 
 // image takes as much of a source as can be handed over here.
 func (d *demo) image(ctx context.Context, what string, src source) ([]byte, *recarray.Array, error) {
+	var err error
+	if d.column, err = columnToSum(src.dt, d.column); err != nil {
+		return nil, nil, err
+	}
 	n, err := d.fit(src.dt, src.n)
 	if err != nil {
 		return nil, nil, err
