@@ -29,7 +29,6 @@ import (
 const (
 	demoDType    = "[('date', '<M8[ns]'), ('val', '<f8'), ('character_col', 'S6')]"
 	demoRows     = 10_000_000
-	demoColumn   = "val"
 	leastWorkers = 2
 
 	// pieceRecords is how many records a goroutine takes at a time.
@@ -66,11 +65,14 @@ what each worker has for itself when it has its sum (Private in smaps_rollup).`,
 			d.stdout, d.stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
 			d.progress = newProgress(d.stderr)
 			defer d.progress.stop()
+			if d.npy+d.csv != "" && !cmd.Flags().Changed("rows") {
+				d.rows = math.MaxInt // all that the file has
+			}
 			return d.run(ctx)
 		}),
 	}
 	f := cmd.Flags()
-	f.IntVar(&d.rows, "rows", demoRows, "records of the table, or at most so many of a file's")
+	f.IntVar(&d.rows, "rows", demoRows, "records of the table; of a file's at most so many, if given")
 	f.IntVar(&d.workers, "workers", max(leastWorkers, runtime.NumCPU()), "worker processes")
 	f.StringVar(&d.npy, "npy", "", "take the table from a .npy `file`")
 	f.StringVar(&d.csv, "csv", "", "take the table from a .csv `file`, with --dtype")
