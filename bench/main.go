@@ -100,7 +100,7 @@ func compareAll(ctx context.Context, comparisons []comparison, s setup, stdout, 
 			return false, fmt.Errorf("%s: %w", c.name, err)
 		}
 		fmt.Fprintf(stdout, "\n%s: %s\n\n", c.name, c.job(s))
-		print(stdout, rows)
+		printRows(stdout, rows)
 		complete = complete && !slices.ContainsFunc(rows, func(r row) bool { return r.missing != nil })
 	}
 	return complete, nil
@@ -165,8 +165,8 @@ func sameSums(rows []row) error {
 	return nil
 }
 
-// print writes a table; the ratio is that of the medians, to the first way's.
-func print(out io.Writer, rows []row) {
+// printRows writes a table; the ratio is that of the medians, to the first way's.
+func printRows(out io.Writer, rows []row) {
 	width := 0
 	for _, r := range rows {
 		width = max(width, len(r.name))

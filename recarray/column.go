@@ -11,8 +11,7 @@ type Element interface {
 }
 
 // Column is one field of all records as values of type T. It is a small value
-// to be passed by value; its zero value has no elements. At and Set take a
-// nanosecond, whatever the field's alignment.
+// to be passed by value; its zero value has no elements.
 type Column[T Element] struct{ c column }
 
 // Col returns the column of a field whose type is exactly T, in either byte

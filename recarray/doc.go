@@ -10,7 +10,7 @@
 //	dt, err := recarray.ParseDType(`[('date', '<M8[ns]'), ('val', '<f8'), ('sym', 'S6')]`)
 //	a, err := recarray.New(buf, dt, n)           // numpy.recarray(shape=n, dtype=dt, buf=buf)
 //	val, err := recarray.Col[float64](a, "val")  // typed, checked once, zero copy
-//	total := recarray.NanSum(val)                // the bits of numpy.nansum(a.val)
+//	total := recarray.NanSum(val)                // the bits of numpy.nansum(a.val), see Sum
 //
 // [CreateNPY] and [OpenNPY] keep dtype and length beside the records, in the
 // form of a .npy file, so that a reader needs nothing but the bytes.

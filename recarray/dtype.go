@@ -74,9 +74,10 @@ func (dt *DType) Field(name string) (Field, bool) {
 	return dt.fields[i], true
 }
 
-// Equal reports whether both describe the same bytes in the same way, as ==
-// on numpy dtypes does: kinds, sizes, byte orders, units, and the names, order
-// and offsets of fields.
+// Equal reports whether both describe the same bytes in the same way: kinds,
+// sizes, byte orders, units, and the names, order and offsets of fields. It is
+// == on numpy dtypes, but for units, which numpy also takes for equal when one
+// is a thousand of the other (M8[1000ms] and M8[s]).
 func (dt *DType) Equal(o *DType) bool {
 	if dt == o {
 		return true
@@ -107,7 +108,7 @@ func (dt *DType) checkLengths() error {
 	}
 	for _, f := range dt.fields {
 		if k := f.DType.kind; (k == Bytes || k == Str) && f.DType.size == 0 {
-			return fmt.Errorf("recarray: field %s is %s, a string of length zero: give it a length, such as '%v6', or call AllowEmpty",
+			return fmt.Errorf("recarray: field %s is %s, a string of length zero: give it a length, such as '%v6'",
 				quoted(f.Name), f.DType, k)
 		}
 	}

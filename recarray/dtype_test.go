@@ -123,6 +123,7 @@ func TestParseDTypeRefuses(t *testing.T) {
 		{"[('', '<i4'), ('f0', '<f8')]", "the name 'f0' is there twice"},
 		{"[('a', 'x4')]", "at byte 7, field 'a': 'x4' is no type that numpy knows"},
 		{"[('a', i4)]", "at byte 7, field 'a': 'i' where a type in quotes should be"},
+		{"b4294967297", "'b4294967297' is no type that numpy knows"},
 		{"[('a', '<float64')]", "'<float64' is no type that numpy knows"},
 		{"[('a', ' <i4')]", "is no type that numpy knows"},
 		{"[('a', 'i04')]", "is no type that numpy knows"},

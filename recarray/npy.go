@@ -170,7 +170,8 @@ func fromLatin1(text []byte) string {
 // which may be longer, with the dtype and the number of records that its header
 // names. The header is copied before it is read, whatever it says: memory that
 // another process may write is safe to open. String fields of length zero are
-// accepted, as one must be able to look at them.
+// accepted, as one must be able to look at them; records of no bytes at all may
+// be any number of records.
 //
 // The error wraps [ErrUnfinished] if the first 8 bytes are zero, and
 // [errors.ErrUnsupported] if the image is good but holds no one-dimensional
@@ -362,6 +363,10 @@ func (p *parser) shape() (int, error) {
 			p.pos++
 		}
 		n, err := strconv.Atoi(p.text[start:p.pos])
+		if errors.Is(err, strconv.ErrRange) {
+			p.pos = start
+			return 0, p.errorf("shape with a length that takes more than the %d bits of this process", strconv.IntSize)
+		}
 		if err != nil {
 			p.pos = start
 			return 0, p.errorf("shape is no tuple of lengths")

@@ -205,6 +205,33 @@ func TestOpenNPYCutOff(t *testing.T) {
 	}
 }
 
+// An image appears whole: who polls the memory while it is made meets an
+// unfinished one, then the table. The race detector sees to the order of the
+// writes.
+func TestCreateNPYPublishesLast(t *testing.T) {
+	dt := parse(t, ticks)
+	size, err := recarray.NPYSize(dt, 1)
+	require.NoError(t, err)
+	begun := make(chan []byte)
+	defer close(begun)
+	go func() {
+		for buf := range begun {
+			recarray.CreateNPY(buf, dt, 1)
+		}
+	}()
+	for range 2000 {
+		buf := make([]byte, size)
+		begun <- buf
+		for {
+			_, err := recarray.OpenNPY(buf)
+			if err == nil {
+				break
+			}
+			require.ErrorIs(t, err, recarray.ErrUnfinished)
+		}
+	}
+}
+
 // A reader stands at the first record when the header has been read, and gives
 // its own error where it fails.
 func TestReadNPYHeader(t *testing.T) {

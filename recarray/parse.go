@@ -198,7 +198,7 @@ func (p *parser) call() (*DType, error) {
 	}
 	if p.accept(',') && p.peek() != ')' {
 		if p.word() == "align" {
-			return nil, p.notYet("align=True", "leave it out where the fields are meant to be packed")
+			return nil, p.notYet("align=", "leave it out where the fields are meant to be packed")
 		}
 		return nil, p.errorf("an argument of dtype that is not known")
 	}
@@ -530,9 +530,9 @@ func parseCode(code string) (DType, error) {
 	}
 	n, pow2 := int(size), size == 1 || size == 2 || size == 4 || size == 8
 	switch c := code[0]; {
-	case c == 'b' && n == 1:
+	case c == 'b' && size == 1:
 		return DType{kind: Bool, size: 1}, nil
-	case c == 'i' && pow2, c == 'u' && pow2, c == 'f' && pow2 && n > 1:
+	case c == 'i' && pow2, c == 'u' && pow2, c == 'f' && pow2 && size > 1:
 		return DType{kind: Kind(c), size: n}, nil
 	case (c == 'S' || c == 'a' || c == 'U') && size > maxItemsize:
 		return DType{}, fmt.Errorf("%s is larger than numpy's limit of %d bytes", quoted(code), maxItemsize)

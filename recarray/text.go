@@ -244,7 +244,7 @@ var (
 // It is an error, and the memory stays as it is, if the text is something else
 // (wraps [strconv.ErrSyntax]), the value is out of the field's range or finer
 // than its unit ([strconv.ErrRange]) or the text too long ([ErrTooLong]).
-// Floats are rounded to the nearest. Set allocates nothing unless it fails. It
+// Floats are rounded to the nearest, f2 by way of f8. Set allocates nothing unless it fails. It
 // panics if there is no such record or if the view is read-only.
 func (c TextColumn) Set(i int, s string) error {
 	_ = c.c.set(i) // panics before anything else; always for the zero column
@@ -269,7 +269,7 @@ func (c TextColumn) Set(i int, s string) error {
 		}
 	case Uint:
 		var n uint64
-		if n, err = strconv.ParseUint(s, 10, bits); err == nil {
+		if n, err = parseUint(s, bits); err == nil {
 			c.setInt(i, int64(n))
 		}
 	case Float:
@@ -288,6 +288,20 @@ func (c TextColumn) Set(i int, s string) error {
 		return cellError(c.name, i, fmt.Errorf("%s as %s: %w", quoted(s), c.dt.short(), err))
 	}
 	return nil
+}
+
+// parseUint is strconv.ParseUint with an optional sign: a negative number is out
+// of range rather than no number.
+func parseUint(s string, bits int) (uint64, error) {
+	digits, negative := strings.CutPrefix(s, "-")
+	if !negative {
+		digits = strings.TrimPrefix(s, "+")
+	}
+	n, err := strconv.ParseUint(digits, 10, bits)
+	if err == nil && negative && n != 0 {
+		err = strconv.ErrRange
+	}
+	return n, err
 }
 
 func syntax(err error) error { return fmt.Errorf("%w: %w", strconv.ErrSyntax, err) }
