@@ -179,7 +179,7 @@ func TestOpenNPYRefuses(t *testing.T) {
 		{npyImage(1, with("<i4", "x4"), 1000), recarray.ErrFormat, "'x4' is no type"},
 		{npyImage(1, with("[('a', '<i4')]", "{'names': ['a']}"), 12), recarray.ErrFormat, "descr is no dtype"},
 
-		{npyImage(1, with("[('a', '<i4')]", "'<f8'"), 24), errors.ErrUnsupported, "an array of float64 instead of records is not supported yet"},
+		{npyImage(1, with("[('a', '<i4')]", "'<f8'"), 24), errors.ErrUnsupported, "instead of records is not supported yet: save a structured array"},
 		{npyImage(1, with("(3,)", "()"), 12), errors.ErrUnsupported, "an array of 0 dimensions"},
 		{npyImage(1, with("(3,)", "(1, 3)"), 12), errors.ErrUnsupported, "an array of 2 dimensions"},
 		{npyImage(1, with("[('a', '<i4')]", "[('a', 'u1'), ('', '|V3')]"), 12), errors.ErrUnsupported, "padding"},
