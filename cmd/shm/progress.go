@@ -34,7 +34,6 @@ func (p *progress) start(what string, size int) {
 		p.bar = progressbar.NewOptions(size,
 			progressbar.OptionSetWriter(p.out),
 			progressbar.OptionSetDescription(printable(what)),
-			progressbar.OptionShowBytes(true),
 			progressbar.OptionSetWidth(30),
 			progressbar.OptionClearOnFinish(),
 			progressbar.OptionThrottle(100*time.Millisecond))
