@@ -151,17 +151,11 @@ const useList = "write the fields as a list of (name, type) tuples"
 
 // dtype reads a whole dtype, wrapped or not.
 func (p *parser) dtype() (*DType, error) {
-	switch c := p.peek(); {
-	case p.end():
+	if p.end() {
 		return nil, p.errorf("the text is empty")
-	case c == '[':
-		return p.list()
-	case c == '{':
-		return nil, p.notYet("the dict form of a dtype", useList)
-	case c == '(':
-		return p.tuple()
-	case p.atString():
-		return p.typeString()
+	}
+	if p.atLiteral() {
+		return p.value()
 	}
 	start := p.pos
 	word := p.word()
@@ -185,14 +179,10 @@ func (p *parser) dtype() (*DType, error) {
 // call reads "(value)" behind dtype.
 func (p *parser) call() (*DType, error) {
 	p.accept('(')
-	var dt *DType
-	var err error
-	switch c := p.peek(); {
-	case c == '[', c == '{', c == '(', p.atString():
-		dt, err = p.value()
-	default:
-		err = p.errorf("dtype(...) of something that is no literal")
+	if !p.atLiteral() {
+		return nil, p.errorf("dtype(...) of something that is no literal")
 	}
+	dt, err := p.value()
 	if err != nil {
 		return nil, err
 	}
@@ -203,6 +193,12 @@ func (p *parser) call() (*DType, error) {
 		return nil, p.errorf("an argument of dtype that is not known")
 	}
 	return dt, p.expect(')')
+}
+
+// atLiteral tells whether a literal of Python follows that may be a dtype.
+func (p *parser) atLiteral() bool {
+	c := p.peek()
+	return c == '[' || c == '{' || c == '(' || p.atString()
 }
 
 // value reads a dtype that is a literal.

@@ -12,13 +12,32 @@ import (
 // NaT is the count that stands for a missing datetime64 or timedelta64.
 const NaT = math.MinInt64
 
-// TimeColumn is a field of datetime64 of all records: int64 counts of a unit
-// such as nanoseconds, days or 25 seconds since 1970-01-01T00:00, UTC.
-type TimeColumn struct {
+// counts is what columns of both kinds have: numbers of a unit, or [NaT].
+type counts struct {
 	raw  Column[int64]
 	unit unit
 	name string
 }
+
+// Len returns the number of values.
+func (c counts) Len() int { return c.raw.Len() }
+
+// Raw returns the count of record i; [NaT] is the missing value.
+func (c counts) Raw(i int) int64 { return c.raw.At(i) }
+
+// SetRaw writes the count of record i. It panics as Column.Set does.
+func (c counts) SetRaw(i int, n int64) { c.raw.Set(i, n) }
+
+// SetNaT makes the value of record i the missing one. It panics as Column.Set
+// does.
+func (c counts) SetNaT(i int) { c.raw.Set(i, NaT) }
+
+// All returns an iterator over the record numbers and the raw counts.
+func (c counts) All() iter.Seq2[int, int64] { return c.raw.All() }
+
+// TimeColumn is a field of datetime64 of all records: int64 counts of a unit
+// such as nanoseconds, days or 25 seconds since 1970-01-01T00:00, UTC.
+type TimeColumn struct{ counts }
 
 // Times returns the column of a field of kind M. It is an error if there is no
 // such field or its kind is another.
@@ -30,7 +49,7 @@ func Times(a *Array, name string) (TimeColumn, error) {
 	if dt.kind != Datetime {
 		return TimeColumn{}, fmt.Errorf("recarray: field %s is %s, which %s reads; Times does not", quoted(name), dt.short(), reader(dt))
 	}
-	return TimeColumn{Column[int64]{c}, dt.unit, name}, nil
+	return TimeColumn{counts{Column[int64]{c}, dt.unit, name}}, nil
 }
 
 // The seconds since 1970 that a time.Time counts without wrapping round: it
@@ -41,19 +60,6 @@ const (
 	minTimeUnix = -9223372028715321600 // -292277022399-01-01
 	maxTimeUnix = math.MaxInt64 + year1
 )
-
-// Len returns the number of values.
-func (c TimeColumn) Len() int { return c.raw.Len() }
-
-// Raw returns the count of record i; [NaT] is the missing value.
-func (c TimeColumn) Raw(i int) int64 { return c.raw.At(i) }
-
-// SetRaw writes the count of record i. It panics as Column.Set does.
-func (c TimeColumn) SetRaw(i int, n int64) { c.raw.Set(i, n) }
-
-// SetNaT makes the value of record i the missing one. It panics as Column.Set
-// does.
-func (c TimeColumn) SetNaT(i int) { c.raw.Set(i, NaT) }
 
 // At returns the time of record i, in UTC. It is not ok for NaT, for a time
 // beyond the range of [time.Time], and always for the generic unit M8. Units
@@ -100,16 +106,9 @@ func (c TimeColumn) Set(i int, t time.Time) error {
 	return nil
 }
 
-// All returns an iterator over the record numbers and the raw counts.
-func (c TimeColumn) All() iter.Seq2[int, int64] { return c.raw.All() }
-
 // DurationColumn is a field of timedelta64 of all records: int64 counts of a
 // unit such as nanoseconds, days or 25 seconds.
-type DurationColumn struct {
-	raw  Column[int64]
-	unit unit
-	name string
-}
+type DurationColumn struct{ counts }
 
 // Durations returns the column of a field of kind m. It is an error if there is
 // no such field or its kind is another.
@@ -121,21 +120,8 @@ func Durations(a *Array, name string) (DurationColumn, error) {
 	if dt.kind != Timedelta {
 		return DurationColumn{}, fmt.Errorf("recarray: field %s is %s, which %s reads; Durations does not", quoted(name), dt.short(), reader(dt))
 	}
-	return DurationColumn{Column[int64]{c}, dt.unit, name}, nil
+	return DurationColumn{counts{Column[int64]{c}, dt.unit, name}}, nil
 }
-
-// Len returns the number of values.
-func (c DurationColumn) Len() int { return c.raw.Len() }
-
-// Raw returns the count of record i; [NaT] is the missing value.
-func (c DurationColumn) Raw(i int) int64 { return c.raw.At(i) }
-
-// SetRaw writes the count of record i. It panics as Column.Set does.
-func (c DurationColumn) SetRaw(i int, n int64) { c.raw.Set(i, n) }
-
-// SetNaT makes the value of record i the missing one. It panics as Column.Set
-// does.
-func (c DurationColumn) SetNaT(i int) { c.raw.Set(i, NaT) }
 
 // At returns the duration of record i. It is not ok for NaT, for a duration
 // beyond the 292 years of [time.Duration], and always for years, months and
@@ -188,6 +174,3 @@ func (c DurationColumn) Set(i int, d time.Duration) error {
 	c.raw.Set(i, n)
 	return nil
 }
-
-// All returns an iterator over the record numbers and the raw counts.
-func (c DurationColumn) All() iter.Seq2[int, int64] { return c.raw.All() }
