@@ -13,29 +13,42 @@ import (
 // back, for the way of handing it over that a Go program would take without
 // shared memory.
 
-// structField is how one field of the records is held in a struct.
+// structField is how one field of a table is held in a struct.
 type structField struct {
-	typ  reflect.Type
-	bind func(a *recarray.Array) (fieldMover, error)
+	typ   reflect.Type
+	load  func(i int, v reflect.Value) // from record i to the struct's field
+	store func(i int, v reflect.Value) // and back; nil for texts, which nobody sums
 }
 
-// fieldMover copies a field of record i to a struct's field and back.
-type fieldMover struct {
-	load, store func(i int, v reflect.Value) error
+// structFields returns the fields of a table, in order.
+func structFields(a *recarray.Array) ([]structField, error) {
+	var fields []structField
+	for _, f := range a.DType().Fields() {
+		s, err := structFieldOf(a, f)
+		if err != nil {
+			return nil, err
+		}
+		fields = append(fields, s)
+	}
+	return fields, nil
 }
 
 // structType returns the struct with one exported field for each of the
 // records' fields.
 func structType(dt *recarray.DType) (reflect.Type, error) {
-	var fields []reflect.StructField
-	for i, f := range dt.Fields() {
-		s, err := structFieldOf(f)
-		if err != nil {
-			return nil, err
-		}
-		fields = append(fields, reflect.StructField{Name: fmt.Sprint("F", i), Type: s.typ})
+	none, err := recarray.New(nil, dt, 0)
+	if err != nil {
+		return nil, err
 	}
-	return reflect.StructOf(fields), nil
+	fields, err := structFields(none)
+	if err != nil {
+		return nil, err
+	}
+	var members []reflect.StructField
+	for i, f := range fields {
+		members = append(members, reflect.StructField{Name: fmt.Sprint("F", i), Type: f.typ})
+	}
+	return reflect.StructOf(members), nil
 }
 
 // toStructs copies the records into a slice of structs, on every core.
@@ -44,17 +57,9 @@ func toStructs(ctx context.Context, a *recarray.Array, progress *progress) (refl
 	if err != nil {
 		return reflect.Value{}, err
 	}
-	var movers []fieldMover
-	for _, f := range a.DType().Fields() {
-		s, err := structFieldOf(f)
-		if err != nil {
-			return reflect.Value{}, err
-		}
-		m, err := s.bind(a)
-		if err != nil {
-			return reflect.Value{}, err
-		}
-		movers = append(movers, m)
+	fields, err := structFields(a)
+	if err != nil {
+		return reflect.Value{}, err
 	}
 	rows := reflect.MakeSlice(reflect.SliceOf(typ), a.Len(), a.Len())
 	err = parallel.Pieces(a.Len(), pieceRecords, func(from, to int) error {
@@ -63,10 +68,8 @@ func toStructs(ctx context.Context, a *recarray.Array, progress *progress) (refl
 		}
 		for i := from; i < to; i++ {
 			row := rows.Index(i)
-			for f, m := range movers {
-				if err := m.load(i, row.Field(f)); err != nil {
-					return err
-				}
+			for n, f := range fields {
+				f.load(i, row.Field(n))
 			}
 		}
 		progress.Write(a.Bytes()[from*a.DType().Itemsize() : to*a.DType().Itemsize()])
@@ -87,72 +90,63 @@ func columnOf(rows reflect.Value, dt *recarray.DType, index int) (*recarray.Arra
 	if err != nil {
 		return nil, err
 	}
-	s, err := structFieldOf(alone.Fields()[0])
-	if err != nil {
-		return nil, err
-	}
-	m, err := s.bind(a)
+	fields, err := structFields(a)
 	if err != nil {
 		return nil, err
 	}
 	for i := range rows.Len() {
-		if err := m.store(i, rows.Index(i).Field(index)); err != nil {
-			return nil, err
-		}
+		fields[0].store(i, rows.Index(i).Field(index))
 	}
 	return a, nil
 }
 
-func structFieldOf(f recarray.Field) (structField, error) {
+func structFieldOf(a *recarray.Array, f recarray.Field) (structField, error) {
 	size := f.DType.Itemsize()
 	switch kind := f.DType.Kind(); {
 	case kind == recarray.Bool:
-		return plainField[bool](f.Name), nil
+		return number[bool](a, f.Name)
 	case kind == recarray.Int && size == 1:
-		return plainField[int8](f.Name), nil
+		return number[int8](a, f.Name)
 	case kind == recarray.Int && size == 2:
-		return plainField[int16](f.Name), nil
+		return number[int16](a, f.Name)
 	case kind == recarray.Int && size == 4:
-		return plainField[int32](f.Name), nil
+		return number[int32](a, f.Name)
 	case kind == recarray.Int, kind == recarray.Datetime, kind == recarray.Timedelta:
-		return plainField[int64](f.Name), nil
+		return number[int64](a, f.Name)
 	case kind == recarray.Uint && size == 1:
-		return plainField[uint8](f.Name), nil
+		return number[uint8](a, f.Name)
 	case kind == recarray.Uint && size == 2:
-		return plainField[uint16](f.Name), nil
+		return number[uint16](a, f.Name)
 	case kind == recarray.Uint && size == 4:
-		return plainField[uint32](f.Name), nil
+		return number[uint32](a, f.Name)
 	case kind == recarray.Uint:
-		return plainField[uint64](f.Name), nil
+		return number[uint64](a, f.Name)
 	case kind == recarray.Float && size == 2:
-		return plainField[recarray.Float16](f.Name), nil
+		return number[recarray.Float16](a, f.Name)
 	case kind == recarray.Float && size == 4:
-		return plainField[float32](f.Name), nil
+		return number[float32](a, f.Name)
 	case kind == recarray.Float:
-		return plainField[float64](f.Name), nil
+		return number[float64](a, f.Name)
 	case kind == recarray.Bytes, kind == recarray.Str:
-		return stringField(f.Name), nil
+		return text(a, f.Name)
 	}
 	return structField{}, fmt.Errorf("field %q: a %s has no Go type to be handed over in", f.Name, f.DType)
 }
 
-func plainField[T recarray.Element](name string) structField {
+func number[T recarray.Element](a *recarray.Array, name string) (structField, error) {
+	c, err := recarray.Col[T](a, name)
 	at := func(v reflect.Value) *T { return v.Addr().Interface().(*T) }
-	return structField{reflect.TypeFor[T](), func(a *recarray.Array) (fieldMover, error) {
-		c, err := recarray.Col[T](a, name)
-		return fieldMover{
-			load:  func(i int, v reflect.Value) error { *at(v) = c.At(i); return nil },
-			store: func(i int, v reflect.Value) error { c.Set(i, *at(v)); return nil },
-		}, err
-	}}
+	return structField{
+		typ:   reflect.TypeFor[T](),
+		load:  func(i int, v reflect.Value) { *at(v) = c.At(i) },
+		store: func(i int, v reflect.Value) { c.Set(i, *at(v)) },
+	}, err
 }
 
-func stringField(name string) structField {
-	return structField{reflect.TypeFor[string](), func(a *recarray.Array) (fieldMover, error) {
-		c, err := recarray.Strings(a, name)
-		return fieldMover{
-			load:  func(i int, v reflect.Value) error { v.SetString(c.At(i)); return nil },
-			store: func(i int, v reflect.Value) error { return c.Set(i, v.String()) },
-		}, err
-	}}
+func text(a *recarray.Array, name string) (structField, error) {
+	c, err := recarray.Strings(a, name)
+	return structField{
+		typ:  reflect.TypeFor[string](),
+		load: func(i int, v reflect.Value) { v.SetString(c.At(i)) },
+	}, err
 }
