@@ -1,13 +1,9 @@
 package shmtest
 
 import (
-	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
-	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -16,17 +12,6 @@ import (
 	"github.com/seed72196e11/shm"
 	"github.com/seed72196e11/shm/internal/testenv"
 )
-
-// Dir is where segments stand.
-func Dir() string {
-	if d := os.Getenv("SHM_DIR"); d != "" {
-		return d
-	}
-	return "/dev/shm"
-}
-
-// Path is where the segment of that name stands.
-func Path(name string) string { return filepath.Join(Dir(), name) }
 
 func private(t *testing.T) {
 	t.Run("the mode is exact whatever the umask", func(t *testing.T) {
@@ -117,23 +102,4 @@ func needRoot(t testing.TB) {
 	if os.Geteuid() != 0 {
 		testenv.Need(t, "root", "only root can make another user's segment")
 	}
-}
-
-func umask(mask int) { unix.Umask(mask) }
-
-// become makes this process another user's.
-func become(uid int) error {
-	return errors.Join(syscall.Setgroups(nil), syscall.Setgid(uid), syscall.Setuid(uid))
-}
-
-// mappings are the segments that this process still maps, under whatever name:
-// the kernel shows those that Create made as deleted files.
-func mappings() (left []string) {
-	maps, _ := os.ReadFile("/proc/self/maps")
-	for line := range strings.Lines(string(maps)) {
-		if strings.Contains(line, " "+Dir()+"/") {
-			left = append(left, "mapping "+strings.TrimSpace(line))
-		}
-	}
-	return left
 }

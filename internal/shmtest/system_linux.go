@@ -1,0 +1,43 @@
+package shmtest
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// This file is what the suite asks of the system beside the package under test.
+
+// Dir is where segments stand.
+func Dir() string {
+	if d := os.Getenv("SHM_DIR"); d != "" {
+		return d
+	}
+	return "/dev/shm"
+}
+
+// Path is where the segment of that name stands.
+func Path(name string) string { return filepath.Join(Dir(), name) }
+
+func umask(mask int) { unix.Umask(mask) }
+
+// become makes this process another user's.
+func become(uid int) error {
+	return errors.Join(syscall.Setgroups(nil), syscall.Setgid(uid), syscall.Setuid(uid))
+}
+
+// mappings are the segments that this process still maps, under whatever name:
+// the kernel shows those that Create made as deleted files.
+func mappings() (left []string) {
+	maps, _ := os.ReadFile("/proc/self/maps")
+	for line := range strings.Lines(string(maps)) {
+		if strings.Contains(line, " "+Dir()+"/") {
+			left = append(left, "mapping "+strings.TrimSpace(line))
+		}
+	}
+	return left
+}

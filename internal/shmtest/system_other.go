@@ -1,0 +1,11 @@
+//go:build !linux
+
+package shmtest
+
+import "errors"
+
+func umask(int) {}
+
+func become(int) error { return errors.ErrUnsupported }
+
+func mappings() []string { return nil }
