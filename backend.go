@@ -24,11 +24,15 @@ type backend interface {
 	unlink(name string) error
 	stat(name string) (Info, error)
 	list() ([]Info, error)
+
+	// prune removes what Prune promises, and returns it even with an error.
+	prune() ([]Info, error)
 }
 
 // draft is a segment before its publication. Exactly one of publish, when it
 // succeeds, and discard ends it.
 type draft interface {
+	// memory is what Init fills; it is asked for only if there is an Init.
 	memory() []byte
 
 	// publish gives the draft its name, whole and at once, or fails with
@@ -40,7 +44,8 @@ type draft interface {
 	discard()
 }
 
-// attachment is one mapped view of a published segment.
+// attachment is one mapped view of a published segment. Its calls come one at a
+// time: unmap and then leave, once each, stat before leave, unlink at any time.
 type attachment interface {
 	memory() []byte
 
@@ -48,11 +53,16 @@ type attachment interface {
 	stat() (Info, error)
 
 	// unlink removes the name if it is still this segment's, before or after
-	// detach; else it is fs.ErrNotExist.
+	// leave; else it is fs.ErrNotExist.
 	unlink() error
 
-	// detach unmaps the memory and gives the segment's handles back.
-	detach() error
+	// unmap gives the memory back. This process is still one of the segment's
+	// users.
+	unmap() error
+
+	// leave ends that, and gives the segment's handles back. The last user of
+	// an UntilLastClose segment takes the name away.
+	leave() error
 }
 
 // patience is how long a call waits for another process: for a name lock, or

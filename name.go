@@ -2,6 +2,7 @@ package shm
 
 import (
 	"encoding/base32"
+	"fmt"
 	"strings"
 
 	"github.com/google/uuid"
@@ -64,4 +65,21 @@ func checkName(name string) error {
 		return invalid("a segment's name has no NUL byte")
 	}
 	return nil
+}
+
+// fileName is a segment's name as the name of a file where those are compared
+// without regard to case, or may not hold every character: macOS and Windows.
+// What a segment is called stands in the file, so nobody needs the way back.
+func fileName(name string) string {
+	var b strings.Builder
+	b.WriteString("s_") // so that no name is "nul" or "com1"
+	for _, c := range []byte(name) {
+		if 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '.' || c == '_' || c == '-' {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	b.WriteString(".shm") // so that none ends in a dot
+	return b.String()
 }

@@ -24,6 +24,9 @@ type Options struct {
 	// first written, and a write that finds none left faults.
 	Sparse bool
 
+	// Lifetime is UntilUnlink or UntilLastClose, for Create.
+	Lifetime Lifetime
+
 	// ReadOnly maps the memory without write access. Create takes it only
 	// together with Init.
 	ReadOnly bool
@@ -52,6 +55,8 @@ func (o *Options) forOpen() (Options, error) {
 		return Options{}, invalid("Options.Init has no meaning for Open: the segment is filled already")
 	case o.Sparse:
 		return Options{}, invalid("Options.Sparse has no meaning for Open: the creator chose it")
+	case o.Lifetime != UntilUnlink:
+		return Options{}, invalid("Options.Lifetime has no meaning for Open: the creator chose it")
 	}
 	return *o, nil
 }
@@ -69,6 +74,8 @@ func (o *Options) forOpenOrCreate() (Options, error) {
 		return Options{}, invalid("Options.Mode %#o has bits beyond 0777", uint32(opt.Mode))
 	case opt.Mode&0o400 == 0:
 		return Options{}, invalid("Options.Mode %#o does not let the owner read (0400)", uint32(opt.Mode))
+	case opt.Lifetime != UntilUnlink && opt.Lifetime != UntilLastClose:
+		return Options{}, invalid("Options.Lifetime is %v: it must be UntilUnlink or UntilLastClose", opt.Lifetime)
 	case opt.ReadOnly && opt.Init == nil:
 		return Options{}, invalid("Options.ReadOnly makes a new segment useless without Options.Init: it would be zeros for ever")
 	}
@@ -78,8 +85,19 @@ func (o *Options) forOpenOrCreate() (Options, error) {
 // Info describes a segment.
 type Info struct {
 	Name    string
-	Size    int64       // in bytes; 0 while a foreign creator has not sized it yet
+	Size    int64       // in bytes, as given to Create; of a foreign segment what the system says, 0 while its creator has not sized it
 	Mode    fs.FileMode // permission bits only
-	Owner   string      // the owning user's number, as in "1000"
-	Created time.Time
+	Owner   string      // the owning user's number, as in "1000"; on Windows the SID
+	Created time.Time   // zero where nobody noted it: a foreign segment on macOS or Windows
+
+	Lifetime Lifetime
+
+	// Users is how many Segments have it open, in all processes that use this
+	// library; -1 where that may not be asked, as of another user's segment.
+	Users int
+
+	// Foreign is how many other processes have it mapped without this library,
+	// as Python does: those of this user, for root all of them. Only Stat on
+	// Linux looks; else it is -1.
+	Foreign int
 }

@@ -274,6 +274,22 @@ func Stat(name string) (Info, error) {
 	return info, nil
 }
 
+// Prune removes what nobody will ever remove otherwise, and returns it:
+// UntilLastClose segments whose users were all killed, or ended without Close,
+// and what creators that were killed left half made. It touches only what
+// belongs to this user, nothing that is in use, and no UntilUnlink segment.
+//
+// An error about one of them does not keep it from the others; then both
+// results are to be looked at. A process that is stopped is alive, and so is
+// one in another container that shares the directory.
+func Prune() ([]Info, error) {
+	infos, err := native.prune()
+	if err != nil {
+		err = &Error{Op: "prune", Err: err}
+	}
+	return infos, err
+}
+
 // List describes every segment there is, sorted by name.
 //
 // Linux: the regular files of the directory but hidden ones and semaphores
@@ -295,8 +311,9 @@ type handle struct {
 
 	mem atomic.Pointer[[]byte] // nil once closed
 
-	mu sync.Mutex // the attachment does one thing at a time, and may wait for a lock
-	a  attachment
+	mu   sync.Mutex // the attachment does one thing at a time, and may wait for a lock
+	a    attachment
+	kept bool // a Scope wants it held beyond Close
 }
 
 func newHandle(name string, a attachment, readOnly bool) *handle {
@@ -337,7 +354,11 @@ func (h *handle) Close() error {
 	if h.mem.Swap(nil) == nil {
 		return &Error{"close", h.name, fs.ErrClosed}
 	}
-	if err := h.a.detach(); err != nil {
+	err := h.a.unmap()
+	if !h.kept {
+		err = errors.Join(err, h.a.leave())
+	}
+	if err != nil {
 		return &Error{"close", h.name, err}
 	}
 	return nil

@@ -3,6 +3,7 @@ package shm
 import (
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io/fs"
 	"math"
 	"os"
@@ -22,6 +23,12 @@ var native backend = linux{}
 
 type linux struct{}
 
+// The calls of ofdLocks.
+const (
+	ofdGetLock = unix.F_OFD_GETLK
+	ofdSetLock = unix.F_OFD_SETLK
+)
+
 const (
 	shmDir = "/dev/shm"
 
@@ -29,6 +36,10 @@ const (
 	// name, and semPrefix is glibc's for semaphores.
 	tempPrefix = ".tmp-"
 	semPrefix  = "sem."
+
+	// lifetimeMark is the permission bit that says UntilLastClose, set before
+	// the file has a name. The kernel gives it no meaning on a regular file.
+	lifetimeMark = unix.S_ISVTX
 
 	// unlinkedMark is the permission bit that our unlink takes away. A file
 	// without a name cannot be opened, so the bit is free to tell the others
@@ -46,6 +57,9 @@ func dir() (string, error) {
 // pathOf is where the segment of that name stands.
 func pathOf(name string) (string, error) {
 	d, err := dir()
+	if err == nil && strings.HasPrefix(name, tempPrefix) {
+		err = detail(fs.ErrNotExist, "names that begin with %s are not yet segments", tempPrefix)
+	}
 	return d + "/" + name, err
 }
 
@@ -65,8 +79,8 @@ func (linux) draft(name string, size int, o Options) (draft, error) {
 	if exists(path) {
 		return nil, errTaken
 	}
-	d := &linuxDraft{file: file{name: name, path: path}, opt: o}
-	if d.fd, d.temp, err = openDraft(filepath.Dir(path)); err != nil {
+	d := &linuxDraft{file: file{name: name, path: path, lifetime: o.Lifetime}, opt: o}
+	if err := d.open(); err != nil {
 		return nil, err
 	}
 	if err := d.prepare(size); err != nil {
@@ -76,10 +90,33 @@ func (linux) draft(name string, size int, o Options) (draft, error) {
 	return d, nil
 }
 
+// open opens the draft's file and takes its token. A file under a temporary
+// name can be swept away by a Prune that came in between.
+func (d *linuxDraft) open() error {
+	_, err := poll(patience, func() (bool, error) {
+		var err error
+		if d.fd, d.temp, err = openDraft(filepath.Dir(d.path)); err != nil {
+			return true, err
+		}
+		if d.token, err = attendIfNeeded(d.locks(), d.lifetime); err == nil && d.temp != "" {
+			err = d.stillAt(d.temp)
+		}
+		if err != nil {
+			d.discard()
+		}
+		return !errors.Is(err, errReplaced), err
+	})
+	return err
+}
+
 // prepare gives the empty file its mode, its space and its mapping.
 func (d *linuxDraft) prepare(size int) error {
+	mode := uint32(d.opt.Mode)
+	if d.lifetime == UntilLastClose {
+		mode |= lifetimeMark
+	}
 	// The mode given to open is subject to the umask; this one is not.
-	if err := unix.Fchmod(d.fd, uint32(d.opt.Mode)); err != nil {
+	if err := unix.Fchmod(d.fd, mode); err != nil {
 		return os.NewSyscallError("fchmod", err)
 	}
 	info, err := statFD(d.fd)
@@ -130,7 +167,8 @@ func (d *linuxDraft) discard() {
 	if d.temp != "" {
 		unix.Unlink(d.temp) // nothing better can be done about a failure here
 	}
-	d.detach()
+	d.unmap()
+	d.close()
 }
 
 // openDraft opens a new file in dir that has no name, or where that cannot be
@@ -166,16 +204,17 @@ func linkFD(fd int, path string) error {
 	return unix.Linkat(unix.AT_FDCWD, "/proc/self/fd/"+strconv.Itoa(fd), unix.AT_FDCWD, path, unix.AT_SYMLINK_FOLLOW)
 }
 
-// rename is link and unlink where the file system has hard links, for those
-// are exclusive everywhere, else a rename that never replaces.
+// rename never replaces. File systems that do not know how to rename so have
+// hard links, which are exclusive everywhere.
 func rename(from, to string) error {
-	err := unix.Link(from, to)
-	if err == nil {
-		unix.Unlink(from) // published: a name too many harms less than an error now
-		return nil
-	}
-	if err != unix.EEXIST {
-		err = unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
+	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
+	if err != nil && err != unix.EEXIST {
+		if linkErr := unix.Link(from, to); linkErr == nil || linkErr == unix.EEXIST {
+			err = linkErr
+		}
+		if err == nil {
+			unix.Unlink(from) // published: Prune finds a name too many
+		}
 	}
 	if err == unix.EEXIST {
 		return errTaken
@@ -190,46 +229,70 @@ func (linux) attach(name string, o Options) (attachment, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &file{name: name, path: path}
-	size, err := f.open(o)
+	f := &file{name: name, path: path, readOnly: o.ReadOnly}
+	// Its creator may still have to size it, or its last user be taking the
+	// name away, so that another segment may follow.
+	var size int
+	_, err = poll(patience, func() (bool, error) {
+		size, err = f.open(o)
+		return !errors.Is(err, ErrUnfinished) && !errors.Is(err, errReplaced), err
+	})
 	if err != nil {
 		return nil, err
 	}
 	if f.mem, err = mapFile(name, f.fd, size, o.ReadOnly); err != nil {
-		unix.Close(f.fd)
-		return nil, err
+		return nil, errors.Join(err, f.leave())
 	}
 	return f, nil
 }
 
-// open opens the file under the path once its creator has sized it.
+// open opens the file under the path and takes a token.
 func (f *file) open(o Options) (size int, err error) {
-	_, err = poll(patience, func() (bool, error) {
-		size, err = f.openOnce(o)
-		return !errors.Is(err, ErrUnfinished), err
-	})
-	return size, err
-}
-
-func (f *file) openOnce(o Options) (size int, err error) {
 	access := unix.O_RDWR
 	if o.ReadOnly {
 		access = unix.O_RDONLY
 	}
-	fd, err := openSegment(f.path, access)
+	if f.fd, err = openSegment(f.path, access); err != nil {
+		return 0, err
+	}
+	defer func() {
+		if err != nil {
+			f.close()
+		}
+	}()
+	info, err := statFD(f.fd)
 	if err != nil {
 		return 0, err
 	}
-	info, err := statFD(fd)
-	if err == nil {
-		err = info.usable(o)
-	}
-	if err != nil {
-		unix.Close(fd)
+	if err := info.usable(o); err != nil {
 		return 0, err
 	}
-	f.fd, f.id = fd, info.id
+	f.id, f.lifetime = info.id, info.lifetime()
+	if f.token, err = attendIfNeeded(f.locks(), f.lifetime); err != nil {
+		return 0, err
+	}
+	if f.lifetime == UntilLastClose {
+		return int(info.size), f.stillAt(f.path)
+	}
 	return int(info.size), nil
+}
+
+// stillAt looks, after the token has been taken, whether the path still leads
+// to this file. It waits for whoever is about to take the path away because
+// there was no token: see leaveLast.
+func (f *file) stillAt(path string) error {
+	if err := f.locks().lock(unix.LOCK_SH); err != nil {
+		return err
+	}
+	defer f.locks().unlockName()
+	info, err := statFD(f.fd)
+	if err != nil {
+		return err
+	}
+	if now, err := statPath(path); err != nil || now.id != info.id {
+		return errReplaced
+	}
+	return nil
 }
 
 // openSegment opens what stands under path without following a link, waiting
@@ -310,14 +373,21 @@ func unreadable(path string) bool {
 // errReplaced: the path no longer leads to the file that was opened.
 var errReplaced = detail(fs.ErrNotExist, "its name is gone, or belongs to a newer segment")
 
-// remove takes the path away from the open file that has it. It holds the
-// file's name lock, and so does everybody who uses this library: between the
-// comparison and the unlink nobody of ours can have put a newer file there.
+// remove takes the path away from the open file that has it, under the file's
+// name lock.
 func remove(path string, fd int, id identity) error {
-	if err := lockName(fd); err != nil {
+	l := fileLocks{ofdLocks{fd: fd}}
+	if err := l.lockName(); err != nil {
 		return err
 	}
-	defer unlockName(fd)
+	defer l.unlockName()
+	return removeLocked(path, fd, id)
+}
+
+// removeLocked is remove for who holds the name lock. Everybody who uses this
+// library does: between the comparison and the unlink nobody of ours can have
+// put a newer file there.
+func removeLocked(path string, fd int, id identity) error {
 	now, err := statPath(path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && now.id != id {
 		return errReplaced
@@ -340,11 +410,16 @@ func remove(path string, fd int, id identity) error {
 	return nil
 }
 
-// lockName takes the file's name lock. The kernel drops it with its holder, so
-// nobody waits for the dead.
-func lockName(fd int) error {
+// fileLocks are the locks of a segment's file. The name lock is flock(2), which
+// a descriptor for reading can have as well.
+type fileLocks struct{ ofdLocks }
+
+func (l fileLocks) lockName() error { return l.lock(unix.LOCK_EX) }
+func (l fileLocks) unlockName()     { unix.Flock(l.fd, unix.LOCK_UN) }
+
+func (l fileLocks) lock(how int) error {
 	ok, err := poll(patience, func() (bool, error) {
-		err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
+		err := unix.Flock(l.fd, how|unix.LOCK_NB)
 		return err != unix.EWOULDBLOCK && err != unix.EINTR, err
 	})
 	if !ok {
@@ -352,8 +427,6 @@ func lockName(fd int) error {
 	}
 	return os.NewSyscallError("flock", err)
 }
-
-func unlockName(fd int) { unix.Flock(fd, unix.LOCK_UN) }
 
 func (linux) stat(name string) (Info, error) {
 	path, err := pathOf(name)
@@ -371,36 +444,118 @@ func (linux) stat(name string) (Info, error) {
 	case info.mode&unix.S_IFMT != unix.S_IFREG:
 		return Info{}, detail(ErrForeign, "%s is not a regular file and so not a segment", path)
 	}
-	return info.public(name), nil
+	public := info.public(name)
+	public.Users = usersAt(path, info.id)
+	public.Foreign = foreignProcesses(info.id)
+	return public, nil
 }
 
-func (linux) list() ([]Info, error) {
+// usersAt asks the file under the path for its users, if it is the one meant
+// and may be asked.
+func usersAt(path string, id identity) int {
+	fd, err := openSegment(path, unix.O_RDONLY)
+	if err != nil {
+		return -1
+	}
+	defer unix.Close(fd)
+	if info, err := statFD(fd); err != nil || info.id != id {
+		return -1
+	}
+	return users(fileLocks{ofdLocks{fd: fd}})
+}
+
+// eachFile calls f with every regular file of the directory.
+func eachFile(f func(name, path string, info fileInfo) error) error {
 	d, err := dir()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	entries, err := os.ReadDir(d)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
-		return nil, noDir(d)
+		return noDir(d)
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	infos := make([]Info, 0, len(entries))
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), ".") || strings.HasPrefix(e.Name(), semPrefix) || !e.Type().IsRegular() {
+		if !e.Type().IsRegular() {
 			continue
 		}
-		info, err := statPath(d + "/" + e.Name())
+		path := d + "/" + e.Name()
+		info, err := statPath(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // unlinked while we looked
 		}
-		if err != nil {
-			return nil, err
+		if err == nil {
+			err = f(e.Name(), path, info)
 		}
-		infos = append(infos, info.public(e.Name()))
+		if err != nil {
+			return err
+		}
 	}
-	return infos, nil
+	return nil
+}
+
+func (linux) list() (infos []Info, err error) {
+	err = eachFile(func(name, path string, info fileInfo) error {
+		if strings.HasPrefix(name, ".") || strings.HasPrefix(name, semPrefix) {
+			return nil
+		}
+		public := info.public(name)
+		public.Users = usersAt(path, info.id)
+		infos = append(infos, public)
+		return nil
+	})
+	return infos, err
+}
+
+func (linux) prune() (removed []Info, err error) {
+	var errs []error
+	err = eachFile(func(name, path string, info fileInfo) error {
+		if info.uid != uint32(unix.Geteuid()) {
+			return nil
+		}
+		draft := strings.HasPrefix(name, tempPrefix)
+		if !draft && (strings.HasPrefix(name, ".") || info.lifetime() == UntilUnlink) {
+			return nil
+		}
+		gone, err := pruneFile(path, info.id, draft)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", name, err))
+		}
+		if gone {
+			removed = append(removed, info.public(name))
+		}
+		return nil
+	})
+	return removed, errors.Join(append(errs, err)...)
+}
+
+// pruneFile removes the file if nobody has it open.
+func pruneFile(path string, id identity, draft bool) (removed bool, err error) {
+	fd, err := openSegment(path, unix.O_RDONLY)
+	if err != nil {
+		return false, ignoreNotExist(err)
+	}
+	defer unix.Close(fd)
+	info, err := statFD(fd)
+	if err != nil || info.id != id {
+		return false, err
+	}
+	if draft && info.links > 1 { // killed between publishing it and removing the temporary name
+		err := unix.Unlink(path)
+		return err == nil, err
+	}
+	l := fileLocks{ofdLocks{fd: fd}}
+	if err := l.lockName(); err != nil {
+		return false, err
+	}
+	defer l.unlockName()
+	removed, err = removeUnused(l, func() error { return removeLocked(path, fd, id) })
+	if errors.Is(err, errReplaced) {
+		return false, nil
+	}
+	return removed && err == nil, err
 }
 
 // file is an open segment file with its mapping.
@@ -409,33 +564,44 @@ type file struct {
 	id         identity
 	fd         int
 	mem        []byte
-	detached   bool
+	readOnly   bool // the descriptor
+	lifetime   Lifetime
+	token      token
+	left       bool
 }
 
 func (f *file) memory() []byte { return f.mem }
+
+func (f *file) locks() fileLocks { return fileLocks{ofdLocks{f.fd, f.readOnly}} }
 
 func (f *file) stat() (Info, error) {
 	info, err := statFD(f.fd)
 	if err != nil {
 		return Info{}, err
 	}
+	if !f.named() && !info.unlinked() {
+		// Between an unlink and its mark lies a moment, under the name lock.
+		info, err = f.statLocked()
+	}
+	if err == nil && !f.named() && !info.unlinked() {
+		err = detail(ErrNameLost, "its name is gone or belongs to another segment, and no user of this library unlinked it: "+
+			"Python's resource tracker (track=False prevents it), systemd's RemoveIPC or rm may have")
+	}
 	public := info.public(f.name)
-	if f.named() || info.unlinked() {
-		return public, nil
+	public.Users = users(f.locks())
+	if f.token != noToken && public.Users >= 0 {
+		public.Users++ // this one
 	}
-	// Between an unlink and its mark lies a moment, under the name lock.
-	if err := lockName(f.fd); err != nil {
-		return public, err
+	public.Foreign = foreignProcesses(f.id)
+	return public, err
+}
+
+func (f *file) statLocked() (fileInfo, error) {
+	if err := f.locks().lockName(); err != nil {
+		return fileInfo{}, err
 	}
-	defer unlockName(f.fd)
-	if info, err = statFD(f.fd); err != nil {
-		return public, err
-	}
-	if info.unlinked() {
-		return info.public(f.name), nil
-	}
-	return public, detail(ErrNameLost, "its name is gone or belongs to another segment, and no user of this library unlinked it: "+
-		"Python's resource tracker (track=False prevents it), systemd's RemoveIPC or rm may have")
+	defer f.locks().unlockName()
+	return statFD(f.fd)
 }
 
 // named says whether the path still leads to this file.
@@ -445,7 +611,7 @@ func (f *file) named() bool {
 }
 
 func (f *file) unlink() error {
-	if !f.detached {
+	if !f.left {
 		return remove(f.path, f.fd, f.id)
 	}
 	// What has the name now may be anything, and is looked at before it is
@@ -464,14 +630,31 @@ func (f *file) unlink() error {
 	return remove(f.path, fd, f.id)
 }
 
-func (f *file) detach() error {
-	f.detached = true
-	var err error
-	if f.mem != nil {
-		err = unmap(f.mem)
-		f.mem = nil
+func (f *file) unmap() error {
+	if f.mem == nil {
+		return nil
 	}
-	return errors.Join(err, os.NewSyscallError("close", unix.Close(f.fd)))
+	err := unmap(f.mem)
+	f.mem = nil
+	return err
+}
+
+func (f *file) leave() error {
+	var err error
+	if f.lifetime == UntilLastClose && f.token != noToken {
+		err = leaveLast(f.locks(), f.token, func() error { return removeLocked(f.path, f.fd, f.id) })
+		if errors.Is(err, errReplaced) || errors.Is(err, fs.ErrPermission) {
+			err = nil // removed already, or another user's to remove
+		}
+	}
+	return errors.Join(err, f.close())
+}
+
+// close gives the descriptor back, and with it the token: nothing is mapped any
+// more that would keep the open file.
+func (f *file) close() error {
+	f.left = true
+	return os.NewSyscallError("close", unix.Close(f.fd))
 }
 
 // identity tells a file from every other, also from a later one that got its
@@ -516,9 +699,17 @@ func statx(at int, path string, flags int) (fileInfo, error) {
 	}, nil
 }
 
+func (i fileInfo) lifetime() Lifetime {
+	if i.mode&lifetimeMark != 0 {
+		return UntilLastClose
+	}
+	return UntilUnlink
+}
+
 // unlinked says whether this library removed the file's name.
 func (i fileInfo) unlinked() bool { return i.links == 0 && i.mode&unlinkedMark == 0 }
 
+// public leaves the users to those who can ask for them.
 func (i fileInfo) public(name string) Info {
 	mode := fs.FileMode(i.mode & 0o777)
 	if i.unlinked() {
@@ -530,6 +721,10 @@ func (i fileInfo) public(name string) Info {
 		Mode:    mode,
 		Owner:   strconv.FormatUint(uint64(i.uid), 10),
 		Created: i.created,
+
+		Lifetime: i.lifetime(),
+		Users:    -1,
+		Foreign:  -1,
 	}
 }
 

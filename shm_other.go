@@ -15,3 +15,4 @@ func (unsupported) attach(string, Options) (attachment, error) { return nil, err
 func (unsupported) unlink(string) error                        { return errors.ErrUnsupported }
 func (unsupported) stat(string) (Info, error)                  { return Info{}, errors.ErrUnsupported }
 func (unsupported) list() ([]Info, error)                      { return nil, errors.ErrUnsupported }
+func (unsupported) prune() ([]Info, error)                     { return nil, errors.ErrUnsupported }

@@ -173,8 +173,11 @@ func TestNamesOfPython(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, fs.FileMode(0o600), info.Mode)
 			require.EqualValues(t, 5000, info.Size)
+			require.Equal(t, 0, info.Users)
+			require.Equal(t, 1, info.Foreign, "the one Python that has it mapped")
 			all, err := shm.List()
 			require.NoError(t, err)
+			info.Foreign = -1 // List does not look
 			require.Contains(t, all, info)
 
 			seg := openSegment(t, given)

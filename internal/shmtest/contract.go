@@ -726,9 +726,11 @@ func statAndList(t *testing.T) {
 	require.Equal(t, fs.FileMode(0o640), own.Mode)
 	require.NotEmpty(t, own.Owner)
 	require.WithinDuration(t, before, own.Created, Deadline)
+	require.Equal(t, shm.UntilUnlink, own.Lifetime)
 
 	infos, err := shm.List()
 	require.NoError(t, err)
+	own.Foreign = -1 // List does not look
 	require.Contains(t, infos, own)
 	require.True(t, slices.IsSortedFunc(infos, func(a, b shm.Info) int { return strings.Compare(a.Name, b.Name) }))
 	require.NoError(t, seg.Unlink())

@@ -1,3 +1,5 @@
+//go:build linux || darwin
+
 package shm
 
 import (
@@ -9,8 +11,8 @@ import (
 
 // This file is where the package turns addresses into memory and back.
 
-// mapFile maps the first size bytes of a file, shared, and registers them with
-// Guard under the segment's name.
+// mapFile maps the first size bytes of what a descriptor stands for, shared, and
+// registers them with Guard under the segment's name.
 func mapFile(name string, fd, size int, readOnly bool) ([]byte, error) {
 	prot := unix.PROT_READ | unix.PROT_WRITE
 	if readOnly {
