@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"slices"
 	"sync"
 )
 
@@ -51,16 +52,26 @@ func (s *Scope) Create(name string, size int, o *Options) (Segment, error) {
 		opt = *o
 	}
 	opt.Lifetime = UntilLastClose
+	if s.isOver() {
+		return nil, &Error{"create", name, errScopeOver}
+	}
 	seg, err := Create(name, size, &opt)
 	if err != nil {
 		return nil, err
 	}
 	h := seg.(*handle)
-	if s.keep(h) {
-		return h, nil
+	if !s.keep(h) { // it ended meanwhile
+		return nil, &Error{"create", h.name, errors.Join(errScopeOver, ignoreNotExist(h.Unlink()), h.Close())}
 	}
-	err = detail(fs.ErrClosed, "its scope is over: it was closed, or its context is done")
-	return nil, &Error{"create", h.name, errors.Join(err, ignoreNotExist(h.Unlink()), h.Close())}
+	return h, nil
+}
+
+var errScopeOver = detail(fs.ErrClosed, "its scope is over: it was closed, or its context is done")
+
+func (s *Scope) isOver() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.over
 }
 
 // keep makes the Scope responsible for a segment, unless it is over.
@@ -71,6 +82,9 @@ func (s *Scope) keep(h *handle) bool {
 		return false
 	}
 	h.keep()
+	if len(s.made) == cap(s.made) {
+		s.made = slices.DeleteFunc(s.made, (*handle).gone)
+	}
 	s.made = append(s.made, h)
 	return true
 }
@@ -96,25 +110,28 @@ func (s *Scope) end() {
 	s.made = nil
 }
 
-// keep holds the segment beyond Close, until release.
+// keep holds the segment until release, beyond Close but not beyond Unlink.
 func (h *handle) keep() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.kept = true
 }
 
-// release ends keep: it leaves now what has been closed.
 func (h *handle) release() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.kept = false
-	if h.mem.Load() != nil {
-		return nil
-	}
-	if err := h.a.leave(); err != nil {
+	if err := h.leaveIfDone(); err != nil {
 		return &Error{"close", h.name, err}
 	}
 	return nil
+}
+
+// gone says whether there is nothing left to release.
+func (h *handle) gone() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.left
 }
 
 func ignoreNotExist(err error) error {

@@ -46,6 +46,12 @@ import (
 //     [fs.ErrClosed]; everybody else is undisturbed.
 //   - exit leaves: no process removes a segment by exiting or being killed. It
 //     lives until Unlink, or until the machine restarts.
+//   - users: [Info] counts who has a segment open, and a killed process does
+//     not count.
+//   - until last close: with Options.Lifetime that is when the name goes, and
+//     never while somebody has the segment open. [Prune] removes what killed
+//     processes left, and nothing else; a [Scope] removes all that was made
+//     through it.
 //   - unlink frees the name: at once, while users keep their memory. Create
 //     may take the name again and gets new memory. A stale Segment's Unlink
 //     never removes a newer segment; that, and a second Unlink, is
@@ -90,8 +96,9 @@ type Segment interface {
 	// this library, the error is [ErrNameLost] and the Info is still good.
 	Stat() (Info, error)
 
-	// Close leaves the segment: it unmaps the memory here and touches neither
-	// the name nor other users. A second Close is [fs.ErrClosed].
+	// Close leaves the segment: it unmaps the memory here and does not disturb
+	// other users. It touches the name only of an [UntilLastClose] segment that
+	// nobody else has open. A second Close is [fs.ErrClosed].
 	Close() error
 
 	// Unlink removes the name, before or after Close; the memory stays until
@@ -311,9 +318,11 @@ type handle struct {
 
 	mem atomic.Pointer[[]byte] // nil once closed
 
-	mu   sync.Mutex // the attachment does one thing at a time, and may wait for a lock
-	a    attachment
-	kept bool // a Scope wants it held beyond Close
+	mu       sync.Mutex // the attachment does one thing at a time, and may wait for a lock
+	a        attachment
+	kept     bool // by a Scope, for its name's sake
+	unlinked bool
+	left     bool
 }
 
 func newHandle(name string, a attachment, readOnly bool) *handle {
@@ -354,20 +363,30 @@ func (h *handle) Close() error {
 	if h.mem.Swap(nil) == nil {
 		return &Error{"close", h.name, fs.ErrClosed}
 	}
-	err := h.a.unmap()
-	if !h.kept {
-		err = errors.Join(err, h.a.leave())
-	}
-	if err != nil {
+	if err := errors.Join(h.a.unmap(), h.leaveIfDone()); err != nil {
 		return &Error{"close", h.name, err}
 	}
 	return nil
 }
 
+// leaveIfDone leaves the segment once it is closed and no Scope keeps its name.
+func (h *handle) leaveIfDone() error {
+	if h.left || h.mem.Load() != nil || h.kept && !h.unlinked {
+		return nil
+	}
+	h.left = true
+	return h.a.leave()
+}
+
 func (h *handle) Unlink() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if err := h.a.unlink(); err != nil {
+	err := h.a.unlink()
+	if err == nil {
+		h.unlinked = true
+		err = h.leaveIfDone()
+	}
+	if err != nil {
 		return &Error{"unlink", h.name, err}
 	}
 	return nil

@@ -4,6 +4,7 @@ package shmtest
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -46,6 +47,10 @@ func Run(t *testing.T) {
 		{"names", names},
 		{"open or create", openOrCreate},
 		{"stat and list", statAndList},
+		{"users", users},
+		{"until last close", untilLastClose},
+		{"prune", prune},
+		{"scope", scope},
 		{"options", options},
 		{"guard", guard},
 	} {
@@ -63,9 +68,12 @@ func Unsupported(t *testing.T) {
 	_, _, bothErr := shm.OpenOrCreate("x", 1, nil)
 	_, statErr := shm.Stat("x")
 	_, listErr := shm.List()
+	_, pruneErr := shm.Prune()
+	_, scopeErr := shm.NewScope(context.Background()).Create("", 1, nil)
 	for call, err := range map[string]error{
 		"Create": createErr, "Open": openErr, "OpenOrCreate": bothErr,
 		"Unlink": shm.Unlink("x"), "Stat": statErr, "List": listErr,
+		"Prune": pruneErr, "Scope.Create": scopeErr,
 	} {
 		require.ErrorIs(t, err, errors.ErrUnsupported, call)
 	}
@@ -740,13 +748,13 @@ func statAndList(t *testing.T) {
 func options(t *testing.T) {
 	name := Name(t)
 	fill := func([]byte) error { return nil }
-	for _, o := range []shm.Options{{AnyOwner: true}, {ReadOnly: true}, {Mode: fs.ModeSticky | 0o600}, {Mode: 0o1600}, {Mode: 0o200}} {
+	for _, o := range []shm.Options{{AnyOwner: true}, {ReadOnly: true}, {Mode: fs.ModeSticky | 0o600}, {Mode: 0o1600}, {Mode: 0o200}, {Lifetime: 2}, {Lifetime: -1}} {
 		_, err := shm.Create(name, 1, &o)
 		require.ErrorIs(t, err, fs.ErrInvalid, "Create %+v", o)
 		absent(t, name)
 	}
 	create(t, name, 1, nil)
-	for _, o := range []shm.Options{{Mode: 0o600}, {Init: fill}, {Sparse: true}} {
+	for _, o := range []shm.Options{{Mode: 0o600}, {Init: fill}, {Sparse: true}, {Lifetime: shm.UntilLastClose}} {
 		_, err := shm.Open(name, &o)
 		require.ErrorIs(t, err, fs.ErrInvalid, "Open %+v", o)
 	}

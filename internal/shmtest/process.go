@@ -2,6 +2,7 @@ package shmtest
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -57,10 +58,11 @@ type Process struct {
 }
 
 // Start starts a second process, which is killed at the end of the test.
-func Start(t testing.TB) *Process {
+// Entries of env are added to its environment.
+func Start(t testing.TB, env ...string) *Process {
 	t.Helper()
 	cmd := Self()
-	cmd.Env = append(os.Environ(), childVar+"=1")
+	cmd.Env = append(append(os.Environ(), childVar+"=1"), env...)
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	require.NoError(t, err)
@@ -148,15 +150,20 @@ func (p *Process) Exit() {
 // result, or the sentinel and the sentence of an error.
 //
 //	umask OCTAL, become UID
-//	create NAME SIZE [MODE]    and stay attached
+//	create NAME SIZE [MODE] [last] [scope] [pruning]    and stay attached: with
+//	                           that mode, until last close, through a Scope,
+//	                           with a Prune in Init
 //	fill NAME SIZE             create, say "filling" in Init, never return
 //	open NAME [ro]             answers the size
 //	read OFFSET                answers the byte
 //	write OFFSET BYTE
-//	close, unlink
+//	close, unlink, end         the last ends the Scope
 //	rm NAME                    unlink by name
+//	stat NAME                  answers the users
+//	prune                      answers the names of what went
 func obey(in io.Reader, out io.Writer) {
 	var seg shm.Segment
+	scope := shm.NewScope(context.Background())
 	for s := bufio.NewScanner(in); s.Scan(); {
 		words := strings.Fields(s.Text())
 		number := func(i int) int { n, _ := strconv.Atoi(words[i]); return n }
@@ -165,11 +172,21 @@ func obey(in io.Reader, out io.Writer) {
 		switch words[0] {
 		case "create":
 			var o shm.Options
-			if len(words) > 3 {
-				o.Mode, err = parseMode(words[3])
+			make := shm.Create
+			for _, word := range words[3:] {
+				switch word {
+				case "last":
+					o.Lifetime = shm.UntilLastClose
+				case "scope":
+					make = scope.Create
+				case "pruning":
+					o.Init = func([]byte) error { _, err := shm.Prune(); return err }
+				default:
+					o.Mode, err = parseMode(word)
+				}
 			}
 			if err == nil {
-				seg, err = shm.Create(words[1], number(2), &o)
+				seg, err = make(words[1], number(2), &o)
 			}
 		case "umask":
 			var mask fs.FileMode
@@ -197,8 +214,18 @@ func obey(in io.Reader, out io.Writer) {
 			err = seg.Close()
 		case "unlink":
 			err = seg.Unlink()
+		case "end":
+			err = scope.Close()
 		case "rm":
 			err = shm.Unlink(words[1])
+		case "stat":
+			var info shm.Info
+			info, err = shm.Stat(words[1])
+			result = info.Users
+		case "prune":
+			var infos []shm.Info
+			infos, err = shm.Prune()
+			result = strings.Join(infoNames(infos), " ")
 		default:
 			err = errors.New("what is " + words[0] + "?")
 		}
@@ -208,6 +235,13 @@ func obey(in io.Reader, out io.Writer) {
 		}
 		fmt.Fprintln(out, "ok", result)
 	}
+}
+
+func infoNames(infos []shm.Info) (names []string) {
+	for _, i := range infos {
+		names = append(names, i.Name)
+	}
+	return names
 }
 
 // sentinel names the kind of an error, for the other side of a pipe.

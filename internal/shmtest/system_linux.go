@@ -23,6 +23,9 @@ func Dir() string {
 // Path is where the segment of that name stands.
 func Path(name string) string { return filepath.Join(Dir(), name) }
 
+// privateParent is where a directory of segments has the same file system.
+func privateParent() string { return Dir() }
+
 func umask(mask int) { unix.Umask(mask) }
 
 // become makes this process another user's.

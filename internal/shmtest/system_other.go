@@ -4,6 +4,8 @@ package shmtest
 
 import "errors"
 
+func privateParent() string { return "" }
+
 func umask(int) {}
 
 func become(int) error { return errors.ErrUnsupported }
