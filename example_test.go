@@ -3,11 +3,14 @@
 package shm_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log"
 	"math"
+	"os"
+	"os/signal"
 
 	"github.com/seed72196e11/shm"
 )
@@ -72,6 +75,48 @@ func ExampleOpenOrCreate() {
 	// Output:
 	// true 100
 	// false 100
+}
+
+// Of a segment that lives until the last Close nothing is left when its users
+// are done, in whatever order they finish.
+func ExampleLifetime() {
+	seg, err := shm.Create("", 100, &shm.Options{Lifetime: shm.UntilLastClose})
+	if err != nil {
+		log.Fatal(err)
+	}
+	other, err := shm.Open(seg.Name(), nil) // in another process
+	if err != nil {
+		log.Fatal(err)
+	}
+	seg.Close()
+	info, err := shm.Stat(other.Name())
+	fmt.Println(info.Lifetime, info.Users, err)
+	other.Close()
+	_, err = shm.Stat(other.Name())
+	fmt.Println(errors.Is(err, fs.ErrNotExist))
+	// Output:
+	// until last close 1 <nil>
+	// true
+}
+
+// What is made through a Scope goes with it: here at the end of the function,
+// and on Ctrl-C.
+func ExampleScope() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	scope := shm.NewScope(ctx)
+	defer scope.Close()
+
+	for range 3 {
+		seg, err := scope.Create("", 1<<16, nil)
+		if err != nil {
+			log.Fatal(err)
+		}
+		defer seg.Close()
+		// hand seg.Name() to a worker process …
+	}
+	// … and wait for the workers, or for ctx.
+	// Output:
 }
 
 // Too little memory is an error, at once and with the numbers, instead of a
