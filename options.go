@@ -97,7 +97,7 @@ type Info struct {
 	Users int
 
 	// Foreign is how many other processes have it mapped without this library,
-	// as Python does: those of this user, for root all of them. Only Stat on
-	// Linux looks; else it is -1.
+	// as Python does: those of this user, for root all of them. Only Stat looks,
+	// on Linux, through the whole of /proc; else it is -1.
 	Foreign int
 }

@@ -524,7 +524,9 @@ func (linux) prune() (removed []Info, err error) {
 			errs = append(errs, fmt.Errorf("%s: %w", name, err))
 		}
 		if gone {
-			removed = append(removed, info.public(name))
+			public := info.public(name)
+			public.Users = 0
+			removed = append(removed, public)
 		}
 		return nil
 	})
