@@ -278,12 +278,14 @@ func columnToSum(dt *recarray.DType, name string) (string, error) {
 func (d *demo) shared(ctx context.Context, image []byte) (*outcome, error) {
 	d.progress.start("shared memory", len(image))
 	defer d.progress.stop()
+	scope := shm.NewScope(ctx) // killed before its end, it leaves what shm prune finds
+	defer scope.Close()
 	var seg shm.Segment
 	var err error
 	created := make(chan struct{})
 	go func() {
 		defer close(created)
-		seg, err = shm.Create("", len(image), &shm.Options{Init: func(mem []byte) error {
+		seg, err = scope.Create("", len(image), &shm.Options{Init: func(mem []byte) error {
 			return copyAll(ctx, mem, image, d.progress)
 		}})
 	}()
@@ -298,7 +300,7 @@ func (d *demo) shared(ctx context.Context, image []byte) (*outcome, error) {
 	if <-created; err != nil {
 		return nil, err // rather than what the workers said, who got no name
 	}
-	return out, errors.Join(workErr, seg.Unlink(), seg.Close())
+	return out, errors.Join(workErr, seg.Close(), scope.Close())
 }
 
 // byValueRaw sends the image to each worker.

@@ -53,9 +53,9 @@ func (d *demo) fitSegment(dt *recarray.DType, wanted int) (rows int, where strin
 	if err != nil {
 		return 0, "", err
 	}
-	seg, err := shm.Create("", size, nil)
+	seg, err := shm.Create("", size, &shm.Options{Lifetime: shm.UntilLastClose})
 	if err == nil {
-		return wanted, "", errors.Join(seg.Unlink(), seg.Close())
+		return wanted, "", seg.Close()
 	}
 	var space *shm.NoSpaceError
 	if !errors.As(err, &space) {

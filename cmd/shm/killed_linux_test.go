@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed72196e11/shm"
 	"github.com/seed72196e11/shm/internal/shmtest"
 	"github.com/seed72196e11/shm/internal/testenv"
 	"github.com/seed72196e11/shm/recarray"
@@ -79,6 +80,38 @@ func (r *running) left(t *testing.T) (names []string) {
 		names = append(names, e.Name())
 	}
 	return names
+}
+
+// stopWorker stops a worker of the command and returns it. Go starts other
+// processes too, to see what the kernel can do, and each begins as the command
+// itself.
+func (r *running) stopWorker(t *testing.T) (pid int) {
+	t.Helper()
+	stopped := func(child int) bool {
+		words, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", child))
+		if !bytes.Contains(words, []byte("\x00worker\x00")) || syscall.Kill(child, syscall.SIGSTOP) != nil {
+			return false
+		}
+		t.Cleanup(func() { syscall.Kill(child, syscall.SIGKILL) })
+		for deadline := time.Now().Add(deadline); time.Now().Before(deadline); {
+			switch state, _ := state(child); state {
+			case "T":
+				return true
+			case "", "Z", "X": // it had ended before
+				return false
+			}
+		}
+		return false
+	}
+	require.Eventually(t, func() bool {
+		for _, pid = range children(r.Process.Pid) {
+			if stopped(pid) {
+				return true
+			}
+		}
+		return false
+	}, deadline, time.Millisecond)
+	return pid
 }
 
 // bigFile is a .npy file that takes a while to load.
@@ -194,21 +227,51 @@ func TestDemoInterrupted(t *testing.T) {
 	}
 }
 
+// TestDemoKilled kills the demo while its workers have the segment. As long as
+// one of them lives it is in use; then it is there for nobody, and looking at it
+// does not change that until somebody says prune.
+func TestDemoKilled(t *testing.T) {
+	r := start(t, "demo", "--rows", "3000000", "--workers", "2", "--only", wayShared)
+	t.Setenv("SHM_DIR", r.dir) // so that the test itself can look, without opening it
+	command := func(args ...string) string {
+		out, err := exec.Command("shm", args...).CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		return string(out)
+	}
+	stopped := r.stopWorker(t) // so that neither it nor the demo ends
+	var name string
+	require.Eventually(t, func() bool {
+		left := r.left(t)
+		if len(left) == 1 {
+			name = left[0]
+		}
+		return len(left) == 1
+	}, deadline, time.Millisecond)
+	require.Regexp(t, name+` .* last close +[1-3] +[-0-9]`, command("ls"))
+	require.Empty(t, command("prune"), "it is in use")
+
+	require.NoError(t, r.Process.Kill())
+	r.end(t)
+	require.NoError(t, syscall.Kill(stopped, syscall.SIGKILL))
+	require.Eventually(t, func() bool { // the other worker ends when it finds nobody to tell
+		info, err := shm.Stat(name)
+		return err == nil && info.Users == 0
+	}, deadline, time.Millisecond)
+	require.Regexp(t, name+` .* last close +0 +- +-\n`, command("ls"))
+	require.Contains(t, command("stat", name), "\nusers:           0\n")
+	require.Equal(t, []string{name}, r.left(t))
+
+	require.Equal(t, name+"  62.9 MiB\n", command("prune"))
+	require.Empty(t, r.left(t))
+	require.Empty(t, command("prune"))
+}
+
 // TestWorkerDies kills one worker of each way.
 func TestWorkerDies(t *testing.T) {
 	for _, way := range []string{wayShared, wayRaw, wayGob} {
 		t.Run(way, func(t *testing.T) {
 			r := start(t, "demo", "--rows", "3000000", "--workers", "2", "--only", way)
-			victim := 0
-			require.Eventually(t, func() bool {
-				for _, pid := range children(r.Process.Pid) {
-					if syscall.Kill(pid, syscall.SIGSTOP) == nil { // so that it cannot end first
-						victim = pid
-						return true
-					}
-				}
-				return false
-			}, deadline, time.Millisecond)
+			victim := r.stopWorker(t) // so that it cannot end first
 			require.NoError(t, syscall.Kill(victim, syscall.SIGKILL))
 			require.Equal(t, failed, r.end(t), "%s", &r.stderr)
 			require.Regexp(t, fmt.Sprintf(`^shm: %s: worker [12] of 2 \(process %d\) ended early: signal: killed\n$`, way, victim), r.stderr.String())
@@ -238,15 +301,25 @@ func TestWorkerFails(t *testing.T) {
 func children(pid int) (pids []int) {
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, stat := range stats {
-		text, _ := os.ReadFile(stat)
-		// pid (name) state ppid …, and the name may hold anything
-		_, rest, _ := strings.Cut(string(text), ") ")
-		if fields := strings.Fields(rest); len(fields) > 1 && fields[1] == strconv.Itoa(pid) {
-			child, _ := strconv.Atoi(strings.Split(stat, "/")[2])
+		child, _ := strconv.Atoi(strings.Split(stat, "/")[2])
+		if _, parent := state(child); parent == pid {
 			pids = append(pids, child)
 		}
 	}
 	return pids
+}
+
+// state says how a process is, in a letter of proc_pid_stat(5), and who started
+// it.
+func state(pid int) (state string, parent int) {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	// pid (name) state ppid …, and the name may hold anything
+	_, rest, _ := strings.Cut(string(text), ") ")
+	if fields := strings.Fields(rest); len(fields) > 1 {
+		state = fields[0]
+		parent, _ = strconv.Atoi(fields[1])
+	}
+	return state, parent
 }
 
 // TestDemoWhereSpaceIsShort has 1 MiB of shared memory, and then 256 MiB of

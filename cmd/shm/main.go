@@ -112,7 +112,7 @@ Go or in Python, find them by name and work on them without a copy.`,
 		return misuse("%s: %w; see %s --help", cmd.Name(), err, cmd.CommandPath())
 	})
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(newDemo(), newLoad(), newHead(), newLs(), newRm(), newWorker())
+	root.AddCommand(newDemo(), newLoad(), newHead(), newLs(), newStat(), newRm(), newPrune(), newWorker())
 	return root
 }
 

@@ -15,10 +15,17 @@ import (
 	"github.com/seed72196e11/shm/recarray"
 )
 
+// errAbandoned is why nobody looks into such a segment: the one who looked would
+// be its last user and remove it.
+var errAbandoned = errors.New("nobody has it open any more, and it lives until its last close, so that a look would remove it: shm prune does")
+
 // lookInto opens a segment and shows its table to f. The bytes are another
 // program's, so f runs guarded, and whoever owns them may only be read.
-func lookInto(name string, f func(a *recarray.Array) error) error {
-	seg, err := shm.Open(name, &shm.Options{ReadOnly: true, AnyOwner: true})
+func lookInto(i shm.Info, f func(a *recarray.Array) error) error {
+	if i.Lifetime == shm.UntilLastClose && i.Users == 0 {
+		return &shm.Error{Op: "read", Name: i.Name, Err: errAbandoned}
+	}
+	seg, err := shm.Open(i.Name, &shm.Options{ReadOnly: true, AnyOwner: true})
 	if err != nil {
 		return err
 	}
@@ -26,10 +33,27 @@ func lookInto(name string, f func(a *recarray.Array) error) error {
 	return shm.Guard(func() error {
 		a, err := recarray.OpenNPY(seg.Bytes())
 		if err != nil {
-			return &shm.Error{Op: "read", Name: name, Err: err}
+			return &shm.Error{Op: "read", Name: i.Name, Err: err}
 		}
 		return f(a.ReadOnly())
 	})
+}
+
+// tableOf says what table a segment holds, as far as this user may know.
+func tableOf(i shm.Info) (records int, dt *recarray.DType, err error) {
+	if i.Size == 0 { // Open would wait for it
+		return 0, nil, errors.New("its creator has not finished it")
+	}
+	err = lookInto(i, func(a *recarray.Array) error {
+		records, dt = a.Len(), a.DType()
+		return nil
+	})
+	return records, dt, err
+}
+
+// sizeOfTable says how large which table is.
+func sizeOfTable(records int, dt *recarray.DType) string {
+	return fmt.Sprintf("%s records of %d bytes: %s", thousands(records), dt.Itemsize(), dt)
 }
 
 func newHead() *cobra.Command {
@@ -46,7 +70,11 @@ func newHead() *cobra.Command {
 				return misuse("head: -n is %d, it counts records", n)
 			}
 			var text strings.Builder // nothing is printed of a table that ends in a fault
-			err := lookInto(args[0], func(a *recarray.Array) error { return printHead(&text, a, n) })
+			info, err := shm.Stat(args[0])
+			if err != nil {
+				info = shm.Info{Name: args[0]} // to open it will say more
+			}
+			err = lookInto(info, func(a *recarray.Array) error { return printHead(&text, a, n) })
 			if errors.Is(err, recarray.ErrFormat) {
 				return fmt.Errorf("%w; head reads segments that hold a .npy image, as shm load makes them", err)
 			}
@@ -92,7 +120,7 @@ func printHead(out io.Writer, a *recarray.Array, n int) error {
 		}
 		fmt.Fprintln(out)
 	}
-	_, err := fmt.Fprintf(out, "%s records of %d bytes: %s\n", thousands(a.Len()), a.DType().Itemsize(), a.DType())
+	_, err := fmt.Fprintln(out, sizeOfTable(a.Len(), a.DType()))
 	return err
 }
 
