@@ -110,7 +110,7 @@ func TestUnsafe(t *testing.T) {
 }
 
 // goTool runs the go command in the module's root, for a system if one is
-// named, and returns what it says.
+// named ("linux", "linux/arm64"), and returns what it says.
 func goTool(t *testing.T, system string, args ...string) string {
 	t.Helper()
 	tool, err := exec.LookPath("go")
@@ -121,7 +121,11 @@ func goTool(t *testing.T, system string, args ...string) string {
 	cmd.Dir = ".."
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
 	if system != "" {
-		cmd.Env = append(cmd.Env, "GOOS="+system, "GOARCH=amd64")
+		system, arch, found := strings.Cut(system, "/")
+		if !found {
+			arch = "amd64"
+		}
+		cmd.Env = append(cmd.Env, "GOOS="+system, "GOARCH="+arch)
 	}
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
