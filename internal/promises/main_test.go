@@ -155,8 +155,8 @@ func TestEnvironment(t *testing.T) {
 	require.Equal(t, "", last["SHM_TEST_REQUIRE"])
 	require.Equal(t, "/usr/bin/qemu", last["SHM_TEST_EXEC"])
 	require.Equal(t, "arm", last["GOARCH"])
-	require.Regexp(t, `^dir=.+,page=4096$`, last["SHM_TEST_XNU"])
-	dir := strings.TrimSuffix(strings.TrimPrefix(last["SHM_TEST_XNU"], "dir="), ",page=4096")
+	dir := last["SHM_DIR"]
+	require.Equal(t, "dir="+filepath.Join(dir, "kernel")+",page=4096", last["SHM_TEST_XNU"])
 	require.DirExists(t, dir)
 	end()
 	require.NoDirExists(t, dir)

@@ -96,17 +96,30 @@ func find(program, name string) (path, missing string) {
 func (s system) environment() (env []string, end func(), err error) {
 	env = append(os.Environ(), "GOOS="+s.goos, "GOARCH="+s.arch, "CGO_ENABLED=0",
 		"SHM_TEST_REQUIRE=", "SHM_TEST_EXEC=", "SHM_TEST_XNU=")
-	end = func() {}
 	if s.emulated {
 		env = append(env, "SHM_TEST_EXEC="+s.wrapper) // for second processes
 	}
-	if s.page > 0 {
-		dir, err := os.MkdirTemp("", "xnu-")
-		if err != nil {
-			return nil, nil, err
-		}
-		end = func() { os.RemoveAll(dir) }
-		env = append(env, fmt.Sprintf("SHM_TEST_XNU=dir=%s,page=%d", dir, s.page))
+	if s.page == 0 {
+		return env, func() {}, nil
 	}
-	return env, end, nil
+	dir, err := sharedDir()
+	if err != nil {
+		return nil, nil, err
+	}
+	env = append(env, "SHM_DIR="+dir, fmt.Sprintf("SHM_TEST_XNU=dir=%s,page=%d", filepath.Join(dir, "kernel"), s.page))
+	return env, func() { os.RemoveAll(dir) }, nil
+}
+
+// sharedDir is a directory for the model and its registry, which the suite uses
+// as several users.
+func sharedDir() (string, error) {
+	parent := ""
+	if _, err := os.Stat("/dev/shm"); err == nil {
+		parent = "/dev/shm"
+	}
+	dir, err := os.MkdirTemp(parent, ".promises-")
+	if err != nil {
+		return "", err
+	}
+	return dir, os.Chmod(dir, os.ModeSticky|0o777)
 }
