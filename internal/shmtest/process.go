@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -20,7 +21,8 @@ import (
 )
 
 const (
-	// childVar in the environment makes a test binary play a second process.
+	// childVar in the environment makes a test binary play a second process:
+	// it names the role.
 	childVar = "SHM_TEST_CHILD"
 
 	// execVar is the emulator that the test binary itself runs under, as given
@@ -32,17 +34,33 @@ const (
 	Deadline = 60 * time.Second
 )
 
+// roles are what a second process can be. Each reads what it is told and says
+// what it has done, line by line.
+var roles = map[string]func(in io.Reader, out io.Writer){obedient: obey}
+
+const obedient = "obedient"
+
+// Role adds a role of a package's own, before Main.
+func Role(name string, play func(in io.Reader, out io.Writer)) { roles[name] = play }
+
 // Main is what a package's TestMain calls. It runs the tests and then fails if
-// they left a segment or a mapping behind; in a second process it obeys the
-// first one instead.
+// they left a segment, a mapping or a descriptor behind; in a second process it
+// plays that one's role instead.
 func Main(m *testing.M) {
 	Surround()
-	if os.Getenv(childVar) != "" {
-		obey(os.Stdin, os.Stdout)
+	if role := os.Getenv(childVar); role != "" {
+		roles[role](os.Stdin, os.Stdout)
 		return // without Close, as a killed process would
 	}
+	before := descriptors()
 	code := m.Run()
-	if left := leftovers(); len(left) > 0 && code == 0 {
+	left := leftovers()
+	for _, d := range descriptors() {
+		if !slices.Contains(before, d) {
+			left = append(left, "descriptor "+d)
+		}
+	}
+	if len(left) > 0 && code == 0 {
 		fmt.Fprintf(os.Stderr, "the tests left behind:\n%s\n", strings.Join(left, "\n"))
 		code = 1
 	}
@@ -57,12 +75,18 @@ type Process struct {
 	lines chan string
 }
 
-// Start starts a second process, which is killed at the end of the test.
-// Entries of env are added to its environment.
+// Start starts a second process that obeys, and is killed at the end of the
+// test. More can be said in its environment ("SHM_DIR=…").
 func Start(t testing.TB, env ...string) *Process {
 	t.Helper()
+	return StartAs(t, obedient, env...)
+}
+
+// StartAs is Start for another role.
+func StartAs(t testing.TB, role string, env ...string) *Process {
+	t.Helper()
 	cmd := Self()
-	cmd.Env = append(append(os.Environ(), childVar+"=1"), env...)
+	cmd.Env = append(append(os.Environ(), childVar+"="+role), env...)
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	require.NoError(t, err)
@@ -94,6 +118,9 @@ func Self(args ...string) *exec.Cmd {
 
 // Emulated says whether this binary runs under an emulator of its processor.
 func Emulated() bool { return os.Getenv(execVar) != "" }
+
+// PID is the process's number.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
 
 // Tell gives a command (see obey) and does not wait.
 func (p *Process) Tell(words ...any) {

@@ -44,3 +44,16 @@ func mappings() (left []string) {
 	}
 	return left
 }
+
+// descriptors are this process's open files, but those of Go's poller, which
+// opens them when it is first needed.
+func descriptors() (open []string) {
+	fds, _ := filepath.Glob("/proc/self/fd/*") // its own is closed by now
+	for _, fd := range fds {
+		target, err := os.Readlink(fd)
+		if err == nil && target != "anon_inode:[eventpoll]" && target != "anon_inode:[eventfd]" {
+			open = append(open, filepath.Base(fd)+" to "+target)
+		}
+	}
+	return open
+}

@@ -11,3 +11,5 @@ func umask(int) {}
 func become(int) error { return errors.ErrUnsupported }
 
 func mappings() []string { return nil }
+
+func descriptors() []string { return nil }
