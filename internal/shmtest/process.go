@@ -36,7 +36,7 @@ const (
 
 // roles are what a second process can be. Each reads what it is told and says
 // what it has done, line by line.
-var roles = map[string]func(in io.Reader, out io.Writer){obedient: obey}
+var roles = map[string]func(in io.Reader, out io.Writer){obedient: obey, hammering: hammerAway}
 
 const obedient = "obedient"
 
