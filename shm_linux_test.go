@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -65,7 +66,7 @@ func TestEveryWayBack(t *testing.T) {
 	for _, failing := range []string{
 		"failing open", "failing fchmod", "failing fstatfs", "failing fallocate", "full fallocate", "failing fstat",
 		"failing mmap", "failing mprotect", "failing flock", "interrupted flock", "failing unlinkat", "failing ftruncate",
-		"failing getdents64",
+		"failing getdents64", "no flock", "no F_OFD_SETLK", "no F_OFD_GETLK", "failing F_OFD_SETLK", "failing F_OFD_GETLK",
 	} {
 		ways = append(ways, []string{failing}, []string{"no O_TMPFILE", failing})
 	}
@@ -80,13 +81,82 @@ func TestEveryWayBack(t *testing.T) {
 			switch last := denied[len(denied)-1]; {
 			case last == "failing unlinkat":
 				// nothing can be removed, and the errors said so
-			case strings.HasSuffix(last, "flock"):
-				require.Len(t, entries, 4, "what Unlink could not remove is whole: %v", entries)
+			case strings.HasSuffix(last, "flock") && !slices.Equal(denied, []string{"no O_TMPFILE", "no flock"}):
+				require.Len(t, entries, 5, "what could not be removed is whole: %v", entries)
 			default:
 				require.Len(t, entries, 1, "%v", entries)
 			}
 		})
 	}
+}
+
+// TestWithoutLocks has a file system or a kernel that knows no locks of ranges.
+func TestWithoutLocks(t *testing.T) {
+	for _, denied := range [][]string{
+		{"no F_OFD_SETLK", "no F_OFD_GETLK"},
+		{"no O_TMPFILE", "no F_OFD_SETLK", "no F_OFD_GETLK"},
+	} {
+		Surroundings{Deny: denied, Dir: dirIn(t, "/dev/shm")}.Run(t, "TestLockless")
+	}
+}
+
+func TestLockless(t *testing.T) {
+	Inside(t)
+	_, err := shm.Create("last", 10, &shm.Options{Lifetime: shm.UntilLastClose, Init: func([]byte) error {
+		t.Error("it fills memory in vain")
+		return nil
+	}})
+	require.ErrorIs(t, err, errors.ErrUnsupported)
+	require.Contains(t, err.Error(), "which Close is the last")
+	_, _, err = shm.OpenOrCreate("last", 10, &shm.Options{Lifetime: shm.UntilLastClose})
+	require.ErrorIs(t, err, errors.ErrUnsupported)
+	scope := shm.NewScope(t.Context())
+	_, err = scope.Create("last", 10, nil)
+	require.ErrorIs(t, err, errors.ErrUnsupported)
+	require.NoError(t, scope.Close())
+	require.Empty(t, entriesOf(t, Dir()))
+
+	unknownUsers := func(info shm.Info, err error) {
+		t.Helper()
+		require.NoError(t, err)
+		require.Equal(t, -1, info.Users)
+	}
+	seg, err := shm.Create("name", 10, nil)
+	require.NoError(t, err)
+	reader, err := shm.Open("name", &shm.Options{ReadOnly: true})
+	require.NoError(t, err)
+	seg.Bytes()[0] = 1
+	require.Equal(t, byte(1), reader.Bytes()[0])
+	unknownUsers(seg.Stat())
+	unknownUsers(reader.Stat())
+	unknownUsers(shm.Stat("name"))
+	infos, err := shm.List()
+	require.NoError(t, err)
+	require.Len(t, infos, 1)
+	unknownUsers(infos[0], nil)
+	infos, err = shm.Prune()
+	require.NoError(t, err, "there is nothing for it to ask about")
+	require.Empty(t, infos)
+	require.NoError(t, seg.Close())
+	require.NoError(t, reader.Unlink())
+	require.ErrorIs(t, seg.Unlink(), fs.ErrNotExist)
+	require.NoError(t, reader.Close())
+
+	// What others left half made stays: perhaps they are still at it.
+	draft := filepath.Join(Dir(), ".tmp-x")
+	require.NoError(t, os.WriteFile(draft, nil, 0o600))
+	_, err = shm.Prune()
+	require.ErrorIs(t, err, errors.ErrUnsupported)
+	require.FileExists(t, draft)
+
+	// Nor does anybody remove a segment that was to last until the last Close,
+	// and was made where there are locks.
+	old := filepath.Join(Dir(), "old")
+	require.NoError(t, os.WriteFile(old, make([]byte, 10), 0o600))
+	require.NoError(t, os.Chmod(old, fs.ModeSticky|0o600))
+	_, err = shm.Open("old", nil)
+	require.ErrorIs(t, err, errors.ErrUnsupported)
+	require.NoError(t, shm.Unlink("old"))
 }
 
 const planted = "planted" // a segment of size 10 that others made
@@ -117,12 +187,22 @@ func TestInTrouble(t *testing.T) {
 	try(shm.Create("b", 100_000, &shm.Options{Sparse: true}))
 	seg, _, err := shm.OpenOrCreate("c", 10, nil)
 	try(seg, err)
+	seg, err = shm.Create("d", 10, &shm.Options{Lifetime: shm.UntilLastClose})
+	note(err)
+	if err == nil {
+		if err = seg.Close(); err != nil {
+			note(err)
+			note(shm.Unlink("d"))
+		}
+	}
 	if seg, err = shm.Open(planted, nil); err == nil {
 		_, err = seg.Stat()
 		require.NoError(t, seg.Close())
 	}
 	note(err)
 	_, err = shm.List()
+	note(err)
+	_, err = shm.Prune()
 	note(err)
 	require.NotEmpty(t, failures, "nothing failed")
 	for _, err := range failures {

@@ -8,4 +8,5 @@ const (
 	mmap      = unix.SYS_MMAP2
 	ftruncate = unix.SYS_FTRUNCATE64
 	fstatfs   = unix.SYS_FSTATFS64
+	fcntl     = unix.SYS_FCNTL64
 )

@@ -8,4 +8,5 @@ const (
 	mmap      = unix.SYS_MMAP
 	ftruncate = unix.SYS_FTRUNCATE
 	fstatfs   = unix.SYS_FSTATFS
+	fcntl     = unix.SYS_FCNTL
 )

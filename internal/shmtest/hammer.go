@@ -104,6 +104,11 @@ func (h Hammer) swing(t *testing.T, path, counter string, names []string) (books
 		if i%2 == 0 {
 			w.Kill()
 		} else {
+			w.stdin.Close() // all at once
+		}
+	}
+	for i, w := range workers {
+		if i%2 != 0 {
 			w.Exit()
 		}
 	}
