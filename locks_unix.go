@@ -44,8 +44,10 @@ func (l ofdLocks) find(from, to token) (token, bool, error) {
 	if lock.Type == unix.F_UNLCK {
 		return noToken, false, nil
 	}
-	// A stranger's lock may begin before any of ours.
-	return max(token(lock.Start-tokenBase), from), true, nil
+	if lock.Len != 1 {
+		return noToken, false, errors.New("another program has locked a range of it (see lslocks(8)), which hides who uses it")
+	}
+	return token(lock.Start - tokenBase), true, nil
 }
 
 // tryLock changes the lock of one byte, if nobody else's is in the way.

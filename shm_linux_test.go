@@ -3,6 +3,7 @@ package shm_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math"
 	"os"
@@ -557,6 +558,38 @@ func TestStrangers(t *testing.T) {
 		err = shm.Unlink(name)
 		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 		require.FileExists(t, path)
+	})
+
+	t.Run("one that locks all there is", func(t *testing.T) {
+		t.Setenv("SHM_DIR", dirIn(t, Dir()))
+		name := Name(t)
+		seg, err := shm.Create(name, 10, &shm.Options{Lifetime: shm.UntilLastClose})
+		require.NoError(t, err)
+		reader, err := shm.Open(name, &shm.Options{ReadOnly: true})
+		require.NoError(t, err)
+		require.NoError(t, seg.Close())
+		f, err := os.Open(Path(name))
+		require.NoError(t, err)
+		defer f.Close()
+		lock := unix.Flock_t{Type: unix.F_RDLCK, Whence: io.SeekStart}
+		require.NoError(t, unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &lock))
+
+		info, err := reader.Stat()
+		require.NoError(t, err)
+		require.Equal(t, -1, info.Users, "they cannot be counted")
+		_, err = shm.Open(name, nil)
+		require.ErrorContains(t, err, "tokens", "there are none left to write")
+		require.ErrorContains(t, reader.Close(), "locked a range", "it cannot know whether it is the last")
+		info, err = shm.Stat(name)
+		require.NoError(t, err)
+		require.Equal(t, -1, info.Users)
+		_, err = shm.Prune()
+		require.ErrorContains(t, err, "locked a range")
+		require.NoError(t, f.Close())
+		infos, err := shm.Prune()
+		require.NoError(t, err)
+		require.Len(t, infos, 1)
+		require.NoFileExists(t, Path(name))
 	})
 
 	t.Run("List shows what can be a segment", func(t *testing.T) {
