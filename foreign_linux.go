@@ -27,15 +27,14 @@ func foreignProcesses(id identity) int {
 		if _, err := strconv.Atoi(pid); err != nil {
 			continue
 		}
-		maps, err := os.Open("/proc/" + pid + "/maps")
+		maps, err := mapsFile(pid, id)
 		if err != nil {
 			continue // another user's, or gone
 		}
 		seen = true
-		if pid != strconv.Itoa(os.Getpid()) && mapsFile(maps, id) && !holdsToken(pid, id) {
+		if maps && pid != strconv.Itoa(os.Getpid()) && isStranger(pid, id) {
 			n++
 		}
-		maps.Close()
 	}
 	if !seen {
 		return -1
@@ -43,16 +42,36 @@ func foreignProcesses(id identity) int {
 	return n
 }
 
-// mapsFile looks for the file in a list of mappings (proc_pid_maps(5)): address,
-// permissions, offset, device, inode.
-func mapsFile(maps *os.File, id identity) bool {
+// isStranger says whether a process that was seen with a mapping of the file is
+// none of ours. One of ours may have been about to close it when it was asked
+// for its token, and may have opened it again since; but not every time.
+func isStranger(pid string, id identity) bool {
+	for range 10 {
+		if holdsToken(pid, id) {
+			return false
+		}
+		if maps, _ := mapsFile(pid, id); !maps {
+			return false
+		}
+	}
+	return true
+}
+
+// mapsFile looks for the file among the mappings of a process
+// (proc_pid_maps(5)): address, permissions, offset, device, inode.
+func mapsFile(pid string, id identity) (bool, error) {
+	maps, err := os.Open("/proc/" + pid + "/maps")
+	if err != nil {
+		return false, err
+	}
+	defer maps.Close()
 	want := fmt.Appendf(nil, "%02x:%02x %d", id.major, id.minor, id.inode)
 	for lines := bufio.NewScanner(maps); lines.Scan(); {
 		if f := bytes.Fields(lines.Bytes()); len(f) > 4 && bytes.Equal(bytes.Join(f[3:5], []byte(" ")), want) {
-			return true
+			return true, nil
 		}
 	}
-	return false
+	return false, nil
 }
 
 // holdsToken looks for the file among the open ones of a process, and for a
