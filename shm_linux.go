@@ -296,21 +296,21 @@ func (f *file) stillAt(path string) error {
 }
 
 // openSegment opens what stands under path without following a link, waiting
-// for a pipe's other end or handing the descriptor to children. What it opens
-// may still be a directory or a pipe.
+// for a pipe's other end or handing the descriptor to children. It looks first,
+// because to open a device or a pipe is to do something to it. What it opens
+// may still be one, put there since.
 func openSegment(path string, access int) (int, error) {
-	fd, err := openFile(path, access|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if info, err := statPath(path); err == nil && info.mode&unix.S_IFMT != unix.S_IFREG {
+		return -1, detail(ErrForeign, "%s is %s, not a segment", path, info.kind())
+	}
+	fd, err := openFile(path, access|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 	switch err {
 	case nil:
 		return fd, nil
 	case unix.ENOENT, unix.ENOTDIR:
 		return -1, noSegment(path)
-	case unix.ELOOP:
-		return -1, detail(ErrForeign, "%s is a symbolic link, not a segment", path)
-	case unix.EISDIR:
-		return -1, detail(ErrForeign, "%s is a directory, not a segment", path)
-	case unix.ENXIO, unix.ENODEV:
-		return -1, detail(ErrForeign, "%s is a socket or a device, not a segment", path)
+	case unix.ELOOP, unix.EISDIR, unix.ENXIO, unix.ENODEV:
+		return -1, detail(ErrForeign, "%s is not a regular file and so not a segment", path)
 	case unix.ENAMETOOLONG:
 		return -1, invalid("its name is longer than the system can hold")
 	case unix.EACCES:
@@ -323,7 +323,7 @@ func openSegment(path string, access int) (int, error) {
 func (i fileInfo) usable(o Options) error {
 	switch euid := uint32(unix.Geteuid()); {
 	case i.mode&unix.S_IFMT != unix.S_IFREG:
-		return detail(ErrForeign, "what has this name is a directory, a pipe or a device, not a segment")
+		return detail(ErrForeign, "what has this name is %s, not a segment", i.kind())
 	case i.uid != euid && i.uid != 0 && !o.AnyOwner:
 		return detail(fs.ErrPermission, "it belongs to user %d, who could change it under you: Options.AnyOwner accepts that", i.uid)
 	case i.size == 0:
@@ -355,7 +355,7 @@ func (linux) unlink(name string) error {
 			return true, err
 		}
 		if info.mode&unix.S_IFMT != unix.S_IFREG {
-			return true, detail(ErrForeign, "%s is a directory, a pipe or a device, not a segment", path)
+			return true, detail(ErrForeign, "%s is %s, not a segment", path, info.kind())
 		}
 		err = remove(path, fd, info.id)
 		return !errors.Is(err, errReplaced), err
@@ -442,7 +442,7 @@ func (linux) stat(name string) (Info, error) {
 	case err != nil:
 		return Info{}, err
 	case info.mode&unix.S_IFMT != unix.S_IFREG:
-		return Info{}, detail(ErrForeign, "%s is not a regular file and so not a segment", path)
+		return Info{}, detail(ErrForeign, "%s is %s, not a segment", path, info.kind())
 	}
 	public := info.public(name)
 	public.Users = usersAt(path, info.id)
@@ -699,6 +699,22 @@ func statx(at int, path string, flags int) (fileInfo, error) {
 		size:    int64(st.Size),
 		created: time.Unix(created.Sec, int64(created.Nsec)),
 	}, nil
+}
+
+func (i fileInfo) kind() string {
+	switch i.mode & unix.S_IFMT {
+	case unix.S_IFREG:
+		return "a regular file"
+	case unix.S_IFDIR:
+		return "a directory"
+	case unix.S_IFLNK:
+		return "a symbolic link"
+	case unix.S_IFIFO:
+		return "a pipe"
+	case unix.S_IFSOCK:
+		return "a socket"
+	}
+	return "a device"
 }
 
 func (i fileInfo) lifetime() Lifetime {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -47,16 +48,53 @@ func private(t *testing.T) {
 			name := Name(t)
 			require.NoError(t, plant(Path(name)), kind)
 			t.Cleanup(func() { os.Remove(Path(name)) })
-			_, openErr := shm.Open(name, nil)
-			_, readErr := shm.Open(name, &shm.Options{ReadOnly: true})
-			_, statErr := shm.Stat(name)
-			for call, err := range map[string]error{"Open": openErr, "Open read-only": readErr, "Stat": statErr, "Unlink": shm.Unlink(name)} {
-				require.ErrorIs(t, err, shm.ErrForeign, "%s of a %s", call, kind)
-			}
-			_, err := shm.Create(name, 10, nil)
-			require.ErrorIs(t, err, fs.ErrExist, "Create over a %s", kind)
-			require.False(t, listed(t, name), "a %s is listed", kind)
+			refused(t, name, kind)
 			require.NoError(t, os.Remove(Path(name)), "it is still there")
+		}
+	})
+
+	t.Run("a device is refused", func(t *testing.T) {
+		needRoot(t)
+		for kind, plant := range map[string]func(path string) error{
+			"/dev/null":        func(path string) error { return unix.Mknod(path, unix.S_IFCHR|0o666, int(unix.Mkdev(1, 3))) },
+			"without a driver": func(path string) error { return unix.Mknod(path, unix.S_IFCHR|0o666, int(unix.Mkdev(240, 255))) },
+			"a disk":           func(path string) error { return unix.Mknod(path, unix.S_IFBLK|0o666, int(unix.Mkdev(240, 255))) },
+		} {
+			name := Name(t)
+			if err := plant(Path(name)); err != nil {
+				testenv.Need(t, "devices", err.Error())
+			}
+			t.Cleanup(func() { os.Remove(Path(name)) })
+			refused(t, name, "device, "+kind)
+		}
+	})
+
+	t.Run("and not even opened", func(t *testing.T) {
+		name := Name(t)
+		require.NoError(t, unix.Mkfifo(Path(name), 0o666))
+		t.Cleanup(func() { os.Remove(Path(name)) })
+		opened := make(chan error, 1)
+		go func() { // waits for a reader
+			f, err := os.OpenFile(Path(name), os.O_WRONLY, 0)
+			if err == nil {
+				err = f.Close()
+			}
+			opened <- err
+		}()
+		defer func() { // lets it go
+			f, err := os.OpenFile(Path(name), os.O_RDWR, 0)
+			require.NoError(t, err)
+			require.NoError(t, <-opened)
+			require.NoError(t, f.Close())
+		}()
+		for range 20 {
+			_, err := shm.Open(name, &shm.Options{ReadOnly: true})
+			require.ErrorIs(t, err, shm.ErrForeign)
+			require.ErrorIs(t, shm.Unlink(name), shm.ErrForeign)
+			_, err = shm.Stat(name)
+			require.ErrorIs(t, err, shm.ErrForeign)
+			require.Empty(t, opened, "something has opened the pipe to read")
+			time.Sleep(time.Millisecond) // time for the writer to come
 		}
 	})
 
@@ -96,6 +134,23 @@ func private(t *testing.T) {
 		require.ErrorIs(t, err, fs.ErrPermission, "root does not trust them either")
 		require.NoError(t, shm.Unlink(own), "but may remove them")
 	})
+}
+
+// refused checks that what has the name is no segment to any call, and that it
+// stays where it is.
+func refused(t *testing.T, name, kind string) {
+	t.Helper()
+	_, openErr := shm.Open(name, nil)
+	_, readErr := shm.Open(name, &shm.Options{ReadOnly: true})
+	_, statErr := shm.Stat(name)
+	for call, err := range map[string]error{"Open": openErr, "Open read-only": readErr, "Stat": statErr, "Unlink": shm.Unlink(name)} {
+		require.ErrorIs(t, err, shm.ErrForeign, "%s of a %s", call, kind)
+	}
+	_, err := shm.Create(name, 10, nil)
+	require.ErrorIs(t, err, fs.ErrExist, "Create over a %s", kind)
+	require.False(t, listed(t, name), "a %s is listed", kind)
+	_, err = os.Lstat(Path(name))
+	require.NoError(t, err, "a %s went", kind)
 }
 
 func needRoot(t testing.TB) {
