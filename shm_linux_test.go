@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -363,28 +364,95 @@ func TestInCgroup(t *testing.T) {
 	}
 }
 
-// TestSignals reserves much while signals keep coming: fallocate undoes its
-// work when one interrupts it.
+// TestSignals does everything while signals keep coming to all threads. The
+// kernel breaks off calls then, and fallocate even undoes its work.
 func TestSignals(t *testing.T) {
+	storm(t)
+	fill := func([]byte) error { return nil }
+	t.Run("large ones", func(t *testing.T) {
+		for _, o := range []*shm.Options{nil, {Init: fill}} {
+			seg, err := shm.Create(Name(t), 100<<20, o)
+			require.NoError(t, err)
+			require.NoError(t, errors.Join(seg.Unlink(), seg.Close()))
+		}
+	})
+	t.Run("many", func(t *testing.T) {
+		t.Setenv("SHM_DIR", dirIn(t, Dir()))
+		var group sync.WaitGroup
+		for _, life := range []shm.Lifetime{shm.UntilUnlink, shm.UntilLastClose} {
+			names := []string{shm.NewName(), shm.NewName()}
+			for range 2 { // processors
+				group.Go(func() {
+					for i := range 150 {
+						if err := comeAndGo(names[i%2], life); err != nil {
+							t.Errorf("%v: %v", life, err)
+							return
+						}
+					}
+				})
+			}
+		}
+		group.Wait()
+		require.Empty(t, entriesOf(t, Dir()))
+	})
+}
+
+// storm sends signals to each thread of this process until the test is over.
+func storm(t *testing.T) {
 	stop := make(chan struct{})
 	var group sync.WaitGroup
 	group.Go(func() {
 		for {
-			select {
-			case <-stop:
+			threads, err := os.ReadDir("/proc/self/task")
+			if err != nil {
+				t.Errorf("got %v", err)
 				return
-			default:
-				unix.Kill(os.Getpid(), unix.SIGURG)
+			}
+			for range 100 {
+				for _, thread := range threads {
+					select {
+					case <-stop:
+						return
+					default:
+					}
+					if tid, err := strconv.Atoi(thread.Name()); err == nil {
+						unix.Tgkill(os.Getpid(), tid, unix.SIGURG) // it may be gone
+					}
+				}
 			}
 		}
 	})
-	for _, o := range []*shm.Options{nil, {Init: func([]byte) error { return nil }}} {
-		seg, err := shm.Create(Name(t), 100<<20, o)
-		require.NoError(t, err)
-		require.NoError(t, errors.Join(seg.Unlink(), seg.Close()))
+	t.Cleanup(func() {
+		close(stop)
+		group.Wait()
+	})
+}
+
+// comeAndGo opens a segment or makes it, opens it again, and leaves it.
+func comeAndGo(name string, life shm.Lifetime) error {
+	seg, _, err := shm.OpenOrCreate(name, 100_000, &shm.Options{Lifetime: life, Init: func(mem []byte) error { mem[9] = 9; return nil }})
+	if err != nil {
+		return err
 	}
-	close(stop)
-	group.Wait()
+	again, err := shm.Open(name, &shm.Options{ReadOnly: true})
+	if err == nil {
+		if again.Bytes()[9] != 9 {
+			err = errors.New("it is not filled")
+		}
+		err = errors.Join(err, again.Close())
+	}
+	if errors.Is(err, fs.ErrNotExist) && life == shm.UntilUnlink {
+		err = nil // unlinked by another
+	}
+	_, listErr := shm.List()
+	_, pruneErr := shm.Prune()
+	err = errors.Join(err, listErr, pruneErr)
+	if life == shm.UntilUnlink {
+		if unlinkErr := seg.Unlink(); !errors.Is(unlinkErr, fs.ErrNotExist) {
+			err = errors.Join(err, unlinkErr)
+		}
+	}
+	return errors.Join(err, seg.Close())
 }
 
 // TestStrangers meets programs that know nothing of this library.
@@ -426,15 +494,16 @@ func TestStrangers(t *testing.T) {
 
 	t.Run("one with more than a 32-bit process can map", func(t *testing.T) {
 		name, path := stranger(t, 0)
-		require.NoError(t, os.Truncate(path, 1<<32)) // without memory behind it
+		require.NoError(t, os.Truncate(path, 1<<32+1)) // without memory behind it
 		seg, err := shm.Open(name, nil)
 		if math.MaxInt == math.MaxInt32 {
 			require.ErrorIs(t, err, shm.ErrTooLarge)
-			require.Contains(t, err.Error(), "4294967296 bytes")
+			require.Contains(t, err.Error(), "4294967297 bytes")
 			return
 		}
 		require.NoError(t, err)
-		require.EqualValues(t, int64(1)<<32, seg.Size())
+		require.EqualValues(t, int64(1)<<32+1, seg.Size())
+		seg.Bytes()[seg.Size()-1] = 1
 		require.NoError(t, seg.Close())
 	})
 
@@ -470,6 +539,23 @@ func TestStrangers(t *testing.T) {
 			require.EqualValues(t, 10, info.Size)
 			require.ErrorIs(t, seg.Unlink(), fs.ErrNotExist)
 			require.Equal(t, make([]byte, 10), seg.Bytes())
+		})
+		t.Run("one that "+how+" before the last Close", func(t *testing.T) {
+			t.Setenv("SHM_DIR", dirIn(t, Dir()))
+			name := Name(t)
+			seg, err := shm.Create(name, 10, &shm.Options{Lifetime: shm.UntilLastClose})
+			require.NoError(t, err)
+			other, err := shm.Open(name, nil)
+			require.NoError(t, err)
+			require.NoError(t, take(Path(name)))
+			left := entriesOf(t, Dir())
+			_, err = seg.Stat()
+			require.ErrorIs(t, err, shm.ErrNameLost)
+			require.NoError(t, other.Close())
+			require.ErrorIs(t, other.Unlink(), fs.ErrNotExist)
+			require.NoError(t, seg.Close())
+			require.ErrorIs(t, seg.Unlink(), fs.ErrNotExist)
+			require.Equal(t, left, entriesOf(t, Dir()), "it removes nothing")
 		})
 	}
 
