@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -91,24 +93,41 @@ func TestKilled(t *testing.T) {
 	if Emulated() {
 		t.Skip("an emulator is no tracer")
 	}
-	for way, denied := range map[string][]string{
-		"straight": nil, "no O_TMPFILE": {"no O_TMPFILE"}, "no O_TMPFILE, no renameat2": {"no O_TMPFILE", "failing renameat2"},
+	for _, way := range []struct {
+		denied []string
+		test   string
+	}{
+		{nil, "TestKilledAnywhere"},
+		{[]string{"no O_TMPFILE"}, "TestKilledAnywhere"},
+		{[]string{"no O_TMPFILE", "failing renameat2"}, "TestKilledLinking"},
 	} {
-		t.Run(way, func(t *testing.T) {
+		t.Run(strings.Join(append(way.denied, way.test), ", "), func(t *testing.T) {
 			t.Parallel()
-			Surroundings{Deny: denied, Dir: dirIn(t, "/dev/shm")}.Run(t, "TestKilledThere")
+			Surroundings{Deny: way.denied, Dir: dirIn(t, "/dev/shm")}.Run(t, way.test)
 		})
 	}
 }
 
-func TestKilledThere(t *testing.T) {
+func TestKilledAnywhere(t *testing.T) {
 	Inside(t)
+	killAtEach(t, slices.Collect(maps.Keys(deaths))...)
+}
+
+// TestKilledLinking is about the moment in which a segment has two names.
+func TestKilledLinking(t *testing.T) {
+	Inside(t)
+	killAtEach(t, "Create", "Create until last close")
+}
+
+// killAtEach kills at each system call, just before it and just after.
+func killAtEach(t *testing.T, hows ...string) {
 	fd, err := unix.Open(Dir(), unix.O_TMPFILE|unix.O_RDWR, 0o600)
 	draftsHaveNames := err != nil
 	if err == nil {
 		unix.Close(fd)
 	}
-	for how, death := range deaths {
+	for _, how := range hows {
+		death := deaths[how]
 		t.Run(how, func(t *testing.T) {
 			var whole, drafts, nothing int
 			for at := 0; ; at++ {
