@@ -208,6 +208,11 @@ func killAt(t *testing.T, how string, at int) (left, bool) {
 			require.ErrorIs(t, err, fs.ErrNotExist, "killed %v", where)
 		}
 	}
+	if stays { // then only the second name of one that was being linked is to go
+		seg, err := shm.Open(name, nil)
+		require.NoError(t, err)
+		defer seg.Close()
+	}
 	require.Eventually(t, func() bool { // the kernel takes a moment to drop the locks of the dead
 		_, err := shm.Prune()
 		require.NoError(t, err, "killed %v", where)
