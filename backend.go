@@ -1,6 +1,7 @@
 package shm
 
 import (
+	"io/fs"
 	"math/rand/v2"
 	"time"
 )
@@ -64,6 +65,14 @@ type attachment interface {
 	// an UntilLastClose segment takes the name away.
 	leave() error
 }
+
+// What every backend has to say of names.
+var (
+	errTaken = detail(fs.ErrExist, "there is a segment of this name already: open it, unlink it, or take another name")
+
+	// errReplaced: the path no longer leads to what was opened there.
+	errReplaced = detail(fs.ErrNotExist, "its name is gone, or belongs to a newer segment")
+)
 
 // patience is how long a call waits for another process: for a name lock, or
 // for a foreign creator to size its segment.

@@ -222,8 +222,6 @@ func rename(from, to string) error {
 	return os.NewSyscallError("renameat2", err)
 }
 
-var errTaken = detail(fs.ErrExist, "there is a segment of this name already: open it, unlink it, or take another name")
-
 func (linux) attach(name string, o Options) (attachment, error) {
 	path, err := pathOf(name)
 	if err != nil {
@@ -369,9 +367,6 @@ func unreadable(path string) bool {
 	info, err := statPath(path)
 	return err == nil && info.mode&unix.S_IFMT == unix.S_IFREG && info.mode&0o400 == 0
 }
-
-// errReplaced: the path no longer leads to the file that was opened.
-var errReplaced = detail(fs.ErrNotExist, "its name is gone, or belongs to a newer segment")
 
 // remove takes the path away from the open file that has it, under the file's
 // name lock.
@@ -743,17 +738,6 @@ func (i fileInfo) public(name string) Info {
 		Lifetime: i.lifetime(),
 		Users:    -1,
 		Foreign:  -1,
-	}
-}
-
-// openFile is open(2) again until no signal interrupts it. The descriptor does
-// not reach programs that this one starts.
-func openFile(path string, flags int, mode uint32) (int, error) {
-	for {
-		fd, err := unix.Open(path, flags|unix.O_CLOEXEC, mode)
-		if err != unix.EINTR {
-			return fd, err
-		}
 	}
 }
 
