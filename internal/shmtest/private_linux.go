@@ -3,7 +3,6 @@ package shmtest
 import (
 	"io/fs"
 	"os"
-	"strconv"
 	"testing"
 	"time"
 
@@ -15,24 +14,22 @@ import (
 )
 
 func private(t *testing.T) {
-	t.Run("the mode is exact whatever the umask", func(t *testing.T) {
-		p := Start(t)
-		for _, umask := range []string{"0", "77", "777"} {
-			p.Ask("umask", umask)
-			for _, mode := range []fs.FileMode{0o600, 0o400, 0o640, 0o666, 0o777} {
-				name := Name(t)
-				p.Ask("create", name, 10, strconv.FormatUint(uint64(mode), 8))
-				info, err := shm.Stat(name)
-				require.NoError(t, err)
-				require.Equal(t, mode, info.Mode, "umask %s", umask)
-				require.NoError(t, shm.Unlink(name))
-			}
-		}
+	if onXNU() {
+		privateObject(t)
+		return
+	}
+	privateFile(t)
+}
+
+// privateFile is the promise where a segment is a file.
+func privateFile(t *testing.T) {
+	t.Run("the mode is exact whatever the umask", exactMode)
+	t.Run("nothing but the owner's bits by default", func(t *testing.T) {
 		name := Name(t)
 		create(t, name, 10, nil)
 		info, err := os.Stat(Path(name))
 		require.NoError(t, err)
-		require.Equal(t, fs.FileMode(0o600), info.Mode(), "nothing but the owner's bits by default")
+		require.Equal(t, fs.FileMode(0o600), info.Mode())
 	})
 
 	t.Run("what is no segment is refused", func(t *testing.T) {
@@ -112,28 +109,7 @@ func private(t *testing.T) {
 		require.Equal(t, "12345", info.Owner)
 	})
 
-	t.Run("others may only what the mode says", func(t *testing.T) {
-		needRoot(t)
-		closed, readable := Name(t), Name(t)
-		create(t, closed, 10, nil)
-		create(t, readable, 10, &shm.Options{Mode: 0o644})
-		nobody := Start(t)
-		nobody.Ask("become", 65534)
-		nobody.Tell("open", closed, "ro")
-		require.Contains(t, nobody.Answer(), "error permission")
-		nobody.Tell("open", readable)
-		require.Regexp(t, "^error permission .*ReadOnly", nobody.Answer())
-		require.Equal(t, "10", nobody.Ask("open", readable, "ro"), "root's segments are accepted")
-		for _, name := range []string{closed, readable} {
-			nobody.Tell("rm", name)
-			require.Contains(t, nobody.Answer(), "error permission")
-		}
-		own := Name(t)
-		nobody.Ask("create", own, 10)
-		_, err := shm.Open(own, nil)
-		require.ErrorIs(t, err, fs.ErrPermission, "root does not trust them either")
-		require.NoError(t, shm.Unlink(own), "but may remove them")
-	})
+	t.Run("others may only what the mode says", othersMay)
 }
 
 // refused checks that what has the name is no segment to any call, and that it
@@ -151,10 +127,4 @@ func refused(t *testing.T, name, kind string) {
 	require.False(t, listed(t, name), "a %s is listed", kind)
 	_, err = os.Lstat(Path(name))
 	require.NoError(t, err, "a %s went", kind)
-}
-
-func needRoot(t testing.TB) {
-	if os.Geteuid() != 0 {
-		testenv.Need(t, "root", "only root can make another user's segment")
-	}
 }

@@ -23,6 +23,7 @@ type Surroundings struct {
 	Dir    string   // what SHM_DIR names
 	Tmpfs  string   // mount options of a tmpfs that is mounted at Dir for it alone
 	Cgroup string   // the directory of a cgroup that it enters
+	Env    []string // what else stands in the environment
 }
 
 const (
@@ -64,6 +65,7 @@ func (s Surroundings) apply(cmd *exec.Cmd, test string) {
 	if s.Dir != "" {
 		cmd.Env = append(cmd.Env, "SHM_DIR="+s.Dir)
 	}
+	cmd.Env = append(cmd.Env, s.Env...)
 	if s.Tmpfs == "" {
 		return
 	}

@@ -1,16 +1,23 @@
 package shmtest
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
-	"golang.org/x/sys/unix"
+	"github.com/seed72196e11/shm/internal/xnu"
 )
 
-// This file is what the suite asks of the system beside the package under test.
+// System describes the system that the suite runs on: this one, or a model of
+// macOS (see package xnu).
+func System() Traits {
+	if onXNU() {
+		return macOS
+	}
+	return Traits{LongestName: 255}
+}
+
+func onXNU() bool { return os.Getenv(xnu.Variable) != "" }
 
 // Dir is where segments stand.
 func Dir() string {
@@ -25,13 +32,6 @@ func Path(name string) string { return filepath.Join(Dir(), name) }
 
 // privateParent is where a directory of segments has the same file system.
 func privateParent() string { return Dir() }
-
-func umask(mask int) { unix.Umask(mask) }
-
-// become makes this process another user's.
-func become(uid int) error {
-	return errors.Join(syscall.Setgroups(nil), syscall.Setgid(uid), syscall.Setuid(uid))
-}
 
 // mappings are the segments that this process still maps, under whatever name:
 // the kernel shows those that Create made as deleted files.

@@ -1,8 +1,11 @@
-//go:build !linux
+//go:build !linux && !darwin
 
 package shmtest
 
 import "errors"
+
+// System describes the system that the suite runs on.
+func System() Traits { return Traits{LongestName: 255} }
 
 func privateParent() string { return "" }
 

@@ -41,6 +41,10 @@ type Model struct {
 	calls atomic.Int64
 }
 
+// Variable in the environment describes the model that a test binary is to run
+// on, as [Parse] has it.
+const Variable = "SHM_TEST_XNU"
+
 // Memory is how much the machine has.
 const Memory = 64 << 30
 

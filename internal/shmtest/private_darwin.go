@@ -1,0 +1,5 @@
+package shmtest
+
+import "testing"
+
+func private(t *testing.T) { privateObject(t) }

@@ -1,0 +1,17 @@
+//go:build linux || darwin
+
+package shmtest
+
+import (
+	"errors"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+func umask(mask int) { unix.Umask(mask) }
+
+// become makes this process another user's.
+func become(uid int) error {
+	return errors.Join(syscall.Setgroups(nil), syscall.Setgid(uid), syscall.Setuid(uid))
+}
