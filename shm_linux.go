@@ -741,6 +741,21 @@ func (i fileInfo) public(name string) Info {
 	}
 }
 
+// mapFile maps the first size bytes of what a descriptor stands for, shared, and
+// registers them with Guard under the segment's name.
+func mapFile(name string, fd, size int, readOnly bool) ([]byte, error) {
+	prot := unix.PROT_READ | unix.PROT_WRITE
+	if readOnly {
+		prot = unix.PROT_READ
+	}
+	mem, err := mmap(fd, size, prot, unix.MAP_SHARED)
+	if err != nil {
+		return nil, os.NewSyscallError("mmap", err)
+	}
+	mapped.add(name, mem)
+	return mem, nil
+}
+
 func truncate(fd, size int) error {
 	for {
 		err := unix.Ftruncate(fd, int64(size))

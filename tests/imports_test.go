@@ -104,6 +104,7 @@ func TestUnsafe(t *testing.T) {
 	slices.Sort(found)
 	require.Equal(t, []string{
 		"internal/shmtest/deny_linux.go",
+		"libsystem_darwin.go",
 		"mapping_unix.go",
 		"recarray/unsafe.go",
 	}, found)
