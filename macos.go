@@ -413,7 +413,7 @@ type object struct {
 	id    [16]byte    // of its record
 	token token
 
-	unlinked bool // where no record says so
+	unlinked bool // through this handle
 	left     bool
 }
 
@@ -452,16 +452,22 @@ func (m macos) open(name string, opt Options) (*object, error) {
 // record holds the record of a segment for who wants to be its user, nil where
 // none can be had. For another program's segment it is made.
 func (m macos) record(name string) (f *recordFile, made bool, err error) {
-	if f, err = m.held(name, unix.F_RDLCK); f != nil || err != nil {
-		return f, false, err
+	path, err := recordPath(name)
+	if err != nil {
+		return nil, false, nil
+	}
+	switch f, err = hold(path, unix.F_RDLCK); err {
+	case nil:
+		return f, false, nil
+	case errNoRecord:
+	case errBusy, errMaking:
+		return nil, false, err
+	default:
+		return nil, false, nil
 	}
 	info, err := m.look(name)
 	if err != nil {
 		return nil, false, err
-	}
-	path, err := recordPath(name)
-	if err != nil {
-		return nil, false, nil
 	}
 	f, err = makeRecord(path, record{id: newID(), name: name, rounded: info.size, mode: info.mode, uid: info.uid, boot: m.BootID()})
 	if err == errBusy {
@@ -606,7 +612,7 @@ func (o *object) succeeded() bool {
 // wasUnlinked says whether this library has removed the name. Between that and
 // the record's saying so lies a moment, under the name lock.
 func (o *object) wasUnlinked() bool {
-	if o.file == nil {
+	if o.unlinked || o.file == nil {
 		return o.unlinked
 	}
 	if err := o.file.wait(unix.F_RDLCK); err != nil {
@@ -617,21 +623,28 @@ func (o *object) wasUnlinked() bool {
 }
 
 func (o *object) unlink() error {
+	err := errReplaced
 	switch {
-	case o.file != nil && o.left:
-		return o.unlinkLeft()
-	case o.file != nil:
-		if err := o.file.lockName(); err != nil {
-			return err
+	case o.unlinked:
+	case o.file == nil:
+		if o.named() {
+			err = o.m.shmUnlink(o.name)
 		}
-		defer o.file.unlockName()
-		return o.removeHeld()
-	case o.unlinked || !o.named():
-		return errReplaced
+	case o.left:
+		err = o.unlinkLeft()
+	default:
+		err = o.unlinkOpen()
 	}
-	err := o.m.shmUnlink(o.name)
-	o.unlinked = err == nil
+	o.unlinked = o.unlinked || err == nil
 	return err
+}
+
+func (o *object) unlinkOpen() error {
+	if err := o.file.lockName(); err != nil {
+		return err
+	}
+	defer o.file.unlockName()
+	return o.removeHeld()
 }
 
 // unlinkLeft is unlink after the record has been closed. What is there now may
@@ -674,7 +687,7 @@ func (o *object) removeHeld() error {
 // have it open, and removes the record.
 func (f *recordFile) strike(r record) error {
 	r.state = unlinked
-	if !f.readOnly {
+	if r.name != "" && !f.readOnly { // else it is no record of this name
 		if err := f.write(r); err != nil {
 			return err
 		}
@@ -737,7 +750,6 @@ func (m macos) unlinkHeld(name string, f *recordFile) error {
 	err := m.shmUnlink(name)
 	switch err {
 	case nil:
-		r.name = name // it may be a record that could not be read
 		return f.strike(r)
 	case errReplaced:
 		f.remove()

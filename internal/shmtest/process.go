@@ -132,13 +132,20 @@ func (p *Process) Tell(words ...any) {
 // Answer is the next line the process says.
 func (p *Process) Answer() string {
 	p.t.Helper()
+	line, ok := p.AnswerOrEnd()
+	require.True(p.t, ok, "the second process ended without an answer")
+	return line
+}
+
+// AnswerOrEnd is Answer for a process that may end instead.
+func (p *Process) AnswerOrEnd() (line string, ok bool) {
+	p.t.Helper()
 	select {
 	case line, ok := <-p.lines:
-		require.True(p.t, ok, "the second process ended without an answer")
-		return line
+		return line, ok
 	case <-time.After(Deadline):
 		require.FailNow(p.t, "the second process does not answer")
-		return ""
+		return "", false
 	}
 }
 
