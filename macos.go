@@ -300,6 +300,11 @@ func (d *macDraft) claim() (*recordFile, error) {
 	if err := d.clear(old); err != nil {
 		return nil, err
 	}
+	if old != nil {
+		if err := old.remove(); err != nil { // another user's, in a directory that is shared
+			return nil, noRegistry(d.opt.Lifetime, err)
+		}
+	}
 	f, err := makeRecord(path, record{
 		state:    making,
 		id:       newID(),
@@ -320,28 +325,21 @@ func (d *macDraft) claim() (*recordFile, error) {
 
 func roundUp(size int) int64 { return (int64(size) + sizeStep - 1) / sizeStep * sizeStep }
 
-// clear makes room under a name whose record, if it has one, is held: what a
-// dead creator left goes, and a record that outlived its segment.
+// clear takes away what a dead creator left under a name, whose record is held
+// if it has one. Anything else there is errTaken.
 func (d *macDraft) clear(old *recordFile) error {
 	info, err := d.m.look(d.name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		return nil
 	case err == errNoAccess:
 		return errTaken
 	case err != nil:
 		return err
 	case old == nil || !d.m.halfMade(old, old.read(), info):
 		return errTaken
-	default:
-		if err := ignoreNotExist(d.m.shmUnlink(d.name)); err != nil {
-			return err
-		}
 	}
-	if old == nil {
-		return nil
-	}
-	old.remove() // if it stays, there will be no new one
-	return nil
+	return ignoreNotExist(d.m.shmUnlink(d.name))
 }
 
 // build makes the object with all that belongs to it. After an error the name

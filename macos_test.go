@@ -62,6 +62,7 @@ func TestMacOSOnXNU(t *testing.T) {
 		{"no registry", noRegistry},
 		{"hostile records", hostileRecords},
 		{"the registry's place", registryPlace},
+		{"a registry of many users", sharedRegistry},
 	} {
 		t.Run(test.name, test.run)
 	}
@@ -654,4 +655,39 @@ func registryPlace(t *testing.T) {
 		require.NoError(t, os.Chown(cache, 12345, 12345))
 		require.Equal(t, last, filepath.Dir(recordOf(t, name)), "another user's home, as sudo leaves it")
 	}
+}
+
+// sharedRegistry: in a directory where everybody may write and nobody may
+// remove another's files, records stay that nobody believes.
+func sharedRegistry(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can be several users")
+	}
+	name := Name(t)
+	a, b := Start(t), Start(t)
+	a.Ask("become", 65534)
+	b.Ask("become", 65533)
+	a.Ask("create", name, 10, "666")
+	a.Ask("rm", name)
+	a.Ask("close")
+	a.Ask("create", name, 10, "666")
+	b.Ask("rm", name)
+	require.FileExists(t, recordOf(t, name))
+	a.Tell("stat", name)
+	require.Contains(t, a.Answer(), "error not-exist")
+	b.Tell("create", name, 20, "last")
+	require.Regexp(t, "^error other .*registry", b.Answer())
+	b.Ask("create", name, 20)
+	a.Tell("unlink")
+	require.Contains(t, a.Answer(), "error not-exist")
+	info, err := shm.Stat(name)
+	require.NoError(t, err)
+	require.Equal(t, "65533", info.Owner)
+	require.EqualValues(t, 16384, info.Size)
+	b.Ask("rm", name)
+	a.Ask("prune")
+	require.FileExists(t, recordOf(t, name), "it has a user still")
+	a.Ask("close")
+	a.Ask("prune")
+	require.NoFileExists(t, recordOf(t, name))
 }
