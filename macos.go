@@ -136,7 +136,7 @@ func callError(call string, err error) error {
 // describes says whether a record's facts are those of the object that the
 // system shows, and written by who may say so.
 func (m macos) describes(f *recordFile, r record, info objectInfo) bool {
-	return r.state == live && r.boot == m.BootID() && r.rounded == info.size && r.mode == info.mode && f.speaksFor(r, info)
+	return r.state == live && r.size > 0 && r.boot == m.BootID() && r.rounded == info.size && r.mode == info.mode && f.speaksFor(r, info)
 }
 
 // halfMade says whether an object is what a creator left that died before it
@@ -179,6 +179,7 @@ type macDraft struct {
 	size int
 	opt  Options
 	mem  []byte
+	rec  record // as it is while the segment is being made
 }
 
 func (m macos) draft(name string, size int, o Options) (draft, error) {
@@ -305,7 +306,7 @@ func (d *macDraft) claim() (*recordFile, error) {
 			return nil, noRegistry(d.opt.Lifetime, err)
 		}
 	}
-	f, err := makeRecord(path, record{
+	d.rec = record{
 		state:    making,
 		id:       newID(),
 		name:     d.name,
@@ -314,9 +315,10 @@ func (d *macDraft) claim() (*recordFile, error) {
 		mode:     uint32(d.opt.Mode),
 		uid:      uint32(os.Geteuid()),
 		lifetime: d.opt.Lifetime,
-		created:  time.Now(),
+		created:  time.Now().Round(0), // as it will be read again
 		boot:     d.m.BootID(),
-	})
+	}
+	f, err := makeRecord(path, d.rec)
 	if err != nil && err != errBusy {
 		return nil, noRegistry(d.opt.Lifetime, err)
 	}
@@ -378,17 +380,16 @@ func (d *macDraft) build(o *object) (err error) {
 			return os.NewSyscallError("mprotect", err)
 		}
 	}
-	return o.enlist(d.size)
-}
-
-// enlist makes the record of a new object say that it is a segment.
-func (o *object) enlist(size int) (err error) {
-	o.known = o.m.describe(o.name, o.info, nil)
-	o.known.Size = int64(size)
+	o.known = d.m.describe(d.name, o.info, nil)
+	o.known.Size = int64(d.size)
 	if o.file == nil {
 		return nil
 	}
-	r := o.file.read()
+	return o.enlist(d.rec)
+}
+
+// enlist makes the record of a new object say that it is a segment.
+func (o *object) enlist(r record) (err error) {
 	r.state, r.rounded, r.mode = live, o.info.size, o.info.mode
 	o.known.Lifetime, o.known.Created, o.id = r.lifetime, r.created, r.id
 	if o.token, err = attendIfNeeded(o.file, r.lifetime); err != nil {
@@ -578,8 +579,9 @@ func (o *object) stat() (Info, error) {
 			info.Users++ // this one
 		}
 	}
-	if o.named() || o.wasUnlinked() {
-		return info, nil
+	named, err := o.named()
+	if err != nil || named || o.wasUnlinked() {
+		return info, err
 	}
 	return info, detail(ErrNameLost, "its name is gone or belongs to another segment, and no user of this library unlinked it: "+
 		"Python's resource tracker (track=False prevents it) or the end of a login session may have")
@@ -587,9 +589,12 @@ func (o *object) stat() (Info, error) {
 
 // named says whether this object has its name still, as far as that can be
 // told.
-func (o *object) named() bool {
+func (o *object) named() (bool, error) {
 	now, err := o.m.look(o.name)
-	return err == nil && now == o.info && !o.succeeded()
+	if errors.Is(err, fs.ErrNotExist) || err == errNoAccess {
+		return false, nil
+	}
+	return err == nil && now == o.info && !o.succeeded(), err
 }
 
 // succeeded says whether the registry has a later life of the name.
@@ -621,20 +626,31 @@ func (o *object) wasUnlinked() bool {
 }
 
 func (o *object) unlink() error {
-	err := errReplaced
+	var err error
 	switch {
 	case o.unlinked:
+		return errReplaced
 	case o.file == nil:
-		if o.named() {
-			err = o.m.shmUnlink(o.name)
-		}
+		err = o.removeNamed()
 	case o.left:
 		err = o.unlinkLeft()
 	default:
 		err = o.unlinkOpen()
 	}
-	o.unlinked = o.unlinked || err == nil
+	o.unlinked = err == nil
 	return err
+}
+
+// removeNamed takes the name away if it is this object's.
+func (o *object) removeNamed() error {
+	named, err := o.named()
+	if err != nil {
+		return err
+	}
+	if !named {
+		return errReplaced
+	}
+	return o.m.shmUnlink(o.name)
 }
 
 func (o *object) unlinkOpen() error {
@@ -667,15 +683,14 @@ func (o *object) unlinkLeft() error {
 	return err
 }
 
-// removeHeld takes the name away if it is this object's. The caller has the
-// name lock. A record that is not at its path although nobody unlinked the name
+// removeHeld is removeNamed for who has the name lock. A record that is not at its path although nobody unlinked the name
 // was lost; then all that can be seen is whether the name has a later life.
 func (o *object) removeHeld() error {
 	r := o.file.read()
-	if r.state == unlinked || !o.named() {
+	if r.state == unlinked {
 		return errReplaced
 	}
-	if err := o.m.shmUnlink(o.name); err != nil {
+	if err := o.removeNamed(); err != nil {
 		return err
 	}
 	return o.file.strike(r)

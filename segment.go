@@ -69,7 +69,25 @@ import (
 //
 // Linux: a segment is a file in /dev/shm (or in the directory that the
 // environment variable SHM_DIR names), as with shm_open(3). Systems other than
-// Linux answer [errors.ErrUnsupported] so far.
+// Linux and macOS answer [errors.ErrUnsupported] so far.
+//
+// macOS: a segment is an object of shm_open(2). Its exact size, its Lifetime,
+// its users and that it is there at all stand in a registry of this user, since
+// the system tells nobody: a directory "shm" among the user's caches (last
+// resort /tmp/shm-UID), or what SHM_DIR names. Users who share segments find
+// them by name without sharing a registry, but then see sizes in whole pages,
+// and a last Close knows only the users in its own. With an SHM_DIR that all of
+// them may write to (mode 1777) they have all of it. Where the registry is lost
+// that is lost, no memory and no name is. What else differs:
+//
+//   - Programs without this library see a multiple of 16 KiB, and may meet a
+//     segment while Create copies into it what Init has left. For that moment it
+//     needs its memory twice.
+//   - The system reserves nothing: Create refuses more than the machine's
+//     memory, and Sparse means nothing.
+//   - What a stranger unlinks and makes anew with the same size, mode and owner
+//     cannot be told from what it was before.
+//   - The end of a login session may remove the names of its user's segments.
 //
 // With SHM_DEBUG=1 in the environment, Close keeps the addresses reserved
 // without access, so that a stale use of Bytes faults every time instead of
@@ -300,7 +318,8 @@ func Prune() ([]Info, error) {
 // List describes every segment there is, sorted by name.
 //
 // Linux: the regular files of the directory but hidden ones and semaphores
-// ("sem."), of every user and every program.
+// ("sem."), of every user and every program. macOS: what was made through this
+// library or opened through it, as far as the registry knows (see [Segment]).
 func List() ([]Info, error) {
 	infos, err := native.list()
 	if err != nil {
