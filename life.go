@@ -47,6 +47,9 @@ type locks interface {
 	take(token) (bool, error)
 	drop(token) error
 
+	// inUse says whether another handle has taken any.
+	inUse() (bool, error)
+
 	// find returns a token in [from, to) that another handle has taken.
 	find(from, to token) (t token, found bool, err error)
 }
@@ -132,7 +135,7 @@ func leaveLast(l locks, t token, remove func() error) error {
 // removeUnused calls remove if nobody has the segment open. The caller holds
 // the name lock.
 func removeUnused(l locks, remove func() error) (removed bool, err error) {
-	_, inUse, err := l.find(0, tokens)
+	inUse, err := l.inUse()
 	if inUse || err != nil {
 		return false, err
 	}

@@ -35,6 +35,11 @@ func (l ofdLocks) drop(t token) error {
 	return err
 }
 
+func (l ofdLocks) inUse() (bool, error) {
+	_, found, err := l.find(0, tokens)
+	return found, err
+}
+
 // find asks for a write lock, which both kinds refuse.
 func (l ofdLocks) find(from, to token) (token, bool, error) {
 	lock := unix.Flock_t{Type: unix.F_WRLCK, Whence: io.SeekStart, Start: tokenBase + int64(from), Len: int64(to - from)}

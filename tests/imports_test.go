@@ -104,8 +104,10 @@ func TestUnsafe(t *testing.T) {
 	slices.Sort(found)
 	require.Equal(t, []string{
 		"internal/shmtest/deny_linux.go",
+		"internal/shmtest/handles_windows.go",
 		"libsystem_darwin.go",
 		"mapping_unix.go",
+		"mapping_windows.go",
 		"recarray/unsafe.go",
 	}, found)
 }

@@ -24,7 +24,7 @@ import (
 
 // Supported says whether the package has a backend for this system. Where it
 // has none, Unsupported is the whole contract.
-const Supported = runtime.GOOS == "linux" || runtime.GOOS == "darwin"
+const Supported = runtime.GOOS == "linux" || runtime.GOOS == "darwin" || runtime.GOOS == "windows"
 
 // Run checks each promise of shm.Segment in a subtest of the promise's name.
 func Run(t *testing.T) {
@@ -723,7 +723,7 @@ func openOrCreate(t *testing.T) {
 func statAndList(t *testing.T) {
 	before := time.Now()
 	name := Name(t)
-	seg := create(t, name, 1234, &shm.Options{Mode: 0o640})
+	seg := create(t, name, 1234, &shm.Options{Mode: System().AnotherMode})
 	byName, err := shm.Stat(name)
 	require.NoError(t, err)
 	own, err := seg.Stat()
@@ -731,7 +731,7 @@ func statAndList(t *testing.T) {
 	require.Equal(t, own, byName)
 	require.Equal(t, name, own.Name)
 	require.EqualValues(t, 1234, own.Size)
-	require.Equal(t, fs.FileMode(0o640), own.Mode)
+	require.Equal(t, System().AnotherMode, own.Mode)
 	require.NotEmpty(t, own.Owner)
 	require.WithinDuration(t, before, own.Created, Deadline)
 	require.Equal(t, shm.UntilUnlink, own.Lifetime)

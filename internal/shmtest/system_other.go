@@ -1,11 +1,11 @@
-//go:build !linux && !darwin
+//go:build !linux && !darwin && !windows
 
 package shmtest
 
 import "errors"
 
 // System describes the system that the suite runs on.
-func System() Traits { return Traits{LongestName: 255} }
+func System() Traits { return Traits{LongestName: 255, AnotherMode: 0o640} }
 
 func privateParent() string { return "" }
 

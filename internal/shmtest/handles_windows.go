@@ -1,0 +1,82 @@
+package shmtest
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+var (
+	queryObject       = windows.NewLazySystemDLL("ntdll.dll").NewProc("NtQueryObject")
+	getMappedFileName = windows.NewLazySystemDLL("kernel32.dll").NewProc("K32GetMappedFileNameW")
+)
+
+// mappings are the segments that this process still maps or has handles of.
+func mappings() []string { return append(views(), Handles()...) }
+
+// Handles are the sections that this process has open, and the files in the
+// segments' directory.
+func Handles() (open []string) {
+	// Handles are multiples of four, and those of a small program are small.
+	for h := windows.Handle(4); h < 1<<16; h += 4 {
+		switch typeOf(h) {
+		case "Section":
+			open = append(open, fmt.Sprintf("handle %#x of a section", h))
+		case "File":
+			if path := pathOf(h); strings.Contains(path, segmentFiles()) {
+				open = append(open, fmt.Sprintf("handle %#x of %s", h, path))
+			}
+		}
+	}
+	return open
+}
+
+// segmentFiles is what the paths of all files of segments have in common,
+// however the system spells the drive.
+func segmentFiles() string { return strings.TrimPrefix(Dir(), filepath.VolumeName(Dir())) + `\` }
+
+func typeOf(h windows.Handle) string {
+	var info struct {
+		name windows.NTUnicodeString
+		rest [512]byte
+	}
+	// Sound: the call writes at most that much, and the name, which points into
+	// it, is read while it lives.
+	status, _, _ := queryObject.Call(uintptr(h), 2, uintptr(unsafe.Pointer(&info)), unsafe.Sizeof(info), 0)
+	if status != 0 {
+		return "" // nothing has this handle
+	}
+	return info.name.String()
+}
+
+func pathOf(h windows.Handle) string {
+	if kind, err := windows.GetFileType(h); err != nil || kind != windows.FILE_TYPE_DISK {
+		return "" // a pipe may keep us waiting
+	}
+	buf := make([]uint16, windows.MAX_LONG_PATH)
+	if _, err := windows.GetFinalPathNameByHandle(h, &buf[0], uint32(len(buf)), 0); err != nil {
+		return ""
+	}
+	return windows.UTF16ToString(buf)
+}
+
+// views looks at all memory of this process.
+func views() (left []string) {
+	var info windows.MemoryBasicInformation
+	buf := make([]uint16, windows.MAX_LONG_PATH)
+	for at := uintptr(0); windows.VirtualQuery(at, &info, unsafe.Sizeof(info)) == nil; at = info.BaseAddress + info.RegionSize {
+		const memMapped = 0x40000
+		if info.Type != memMapped || info.BaseAddress != info.AllocationBase {
+			continue
+		}
+		// Sound: the call writes at most len(buf) characters.
+		n, _, _ := getMappedFileName.Call(uintptr(windows.CurrentProcess()), at, uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)))
+		if name := windows.UTF16ToString(buf[:n]); strings.Contains(name, segmentFiles()) || strings.Contains(name, `\$Deleted\`) {
+			left = append(left, fmt.Sprintf("mapping of %s at %#x", name, at))
+		}
+	}
+	return left
+}
