@@ -90,21 +90,26 @@ func (l *fileLocks) inUse() (bool, error) {
 	return !free, err
 }
 
-// search halves what somebody has locked until one byte is left.
+// search halves what somebody has locked until one byte is left. Who drops it
+// meanwhile may still be found.
 func (l *fileLocks) search(from, to token) (token, bool, error) {
 	free, err := l.free(from, to)
 	if free || err != nil {
 		return noToken, false, err
 	}
-	if to-from == 1 {
-		return from, true, nil
+	for to-from > 1 {
+		middle := from + (to-from)/2
+		free, err := l.free(from, middle)
+		switch {
+		case err != nil:
+			return noToken, false, err
+		case free:
+			from = middle
+		default:
+			to = middle
+		}
 	}
-	middle := from + (to-from)/2
-	t, found, err := l.search(from, middle)
-	if !found && err == nil {
-		t, found, err = l.search(middle, to)
-	}
-	return t, found, err
+	return from, true, nil
 }
 
 // free says whether nobody has a token in [from, to). Windows does not tell who
