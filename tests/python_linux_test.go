@@ -331,11 +331,3 @@ func parse(t *testing.T, dtype string) *recarray.DType {
 	require.NoError(t, err)
 	return dt
 }
-
-func openSegment(t *testing.T, name string) shm.Segment {
-	t.Helper()
-	seg, err := shm.Open(name, nil)
-	require.NoError(t, err)
-	t.Cleanup(func() { seg.Close() })
-	return seg
-}

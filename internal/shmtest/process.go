@@ -67,7 +67,8 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// Process is a second process: this test binary, doing what it is told.
+// Process is a second process, as a rule this test binary, doing what it is
+// told.
 type Process struct {
 	t     testing.TB
 	cmd   *exec.Cmd
@@ -87,6 +88,12 @@ func StartAs(t testing.TB, role string, env ...string) *Process {
 	t.Helper()
 	cmd := Self()
 	cmd.Env = append(append(os.Environ(), childVar+"="+role), env...)
+	return StartCommand(t, cmd)
+}
+
+// StartCommand is Start for another program that answers as obey does.
+func StartCommand(t testing.TB, cmd *exec.Cmd) *Process {
+	t.Helper()
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	require.NoError(t, err)
