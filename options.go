@@ -12,7 +12,7 @@ type Options struct {
 	// Mode says who may open the segment, for Create; it is exact, whatever
 	// the umask. 0 means 0600, the owner alone. Only the bits of 0777 count,
 	// and 0400 must be among them: memory that its owner may not read is of
-	// use to nobody.
+	// use to nobody. On Windows there is 0600 alone.
 	Mode fs.FileMode
 
 	// Init fills the zeroed memory, for Create, before anybody can open the

@@ -68,8 +68,7 @@ import (
 // # Notes
 //
 // Linux: a segment is a file in /dev/shm (or in the directory that the
-// environment variable SHM_DIR names), as with shm_open(3). Systems other than
-// Linux and macOS answer [errors.ErrUnsupported] so far.
+// environment variable SHM_DIR names), as with shm_open(3).
 //
 // macOS: a segment is an object of shm_open(2). Its exact size, its Lifetime,
 // its users and that it is there at all stand in a registry of this user, since
@@ -88,6 +87,21 @@ import (
 //   - What a stranger unlinks and makes anew with the same size, mode and owner
 //     cannot be told from what it was before.
 //   - The end of a login session may remove the names of its user's segments.
+//
+// Windows: a segment is a file in the folder shm\segments of the user's local
+// application data, or in the directory that SHM_DIR names, since Windows keeps
+// no memory that nobody has open. So a segment outlives a restart of the
+// machine. It is its owner's alone: the only Mode is 0600, any other is
+// [errors.ErrUnsupported]. Python in the same session finds a segment under its
+// name, with a size of whole pages, while somebody has it open through this
+// library. After Unlink the name may still lead Python to the old memory, until
+// all who have that open have left; a new segment of the name is hidden from
+// Python until somebody opens it after that. What Python itself creates goes
+// with its last user: Open finds it, also with a size of whole pages, and Unlink
+// is [ErrForeign]. So is Open when Python has created something under the name of
+// a segment that nobody had open.
+//
+// Other systems answer [errors.ErrUnsupported] so far.
 //
 // With SHM_DEBUG=1 in the environment, Close keeps the addresses reserved
 // without access, so that a stale use of Bytes faults every time instead of
@@ -319,7 +333,8 @@ func Prune() ([]Info, error) {
 //
 // Linux: the regular files of the directory but hidden ones and semaphores
 // ("sem."), of every user and every program. macOS: what was made through this
-// library or opened through it, as far as the registry knows (see [Segment]).
+// library or opened through it, as far as the registry knows (see [Segment]). Windows: the
+// segments that this library made.
 func List() ([]Info, error) {
 	infos, err := native.list()
 	if err != nil {

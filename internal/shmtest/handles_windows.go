@@ -10,28 +10,40 @@ import (
 )
 
 var (
-	queryObject       = windows.NewLazySystemDLL("ntdll.dll").NewProc("NtQueryObject")
-	getMappedFileName = windows.NewLazySystemDLL("kernel32.dll").NewProc("K32GetMappedFileNameW")
+	kernel32             = windows.NewLazySystemDLL("kernel32.dll")
+	getHandleInformation = kernel32.NewProc("GetHandleInformation")
+	getMappedFileName    = kernel32.NewProc("K32GetMappedFileNameW")
+	queryObject          = windows.NewLazySystemDLL("ntdll.dll").NewProc("NtQueryObject")
 )
 
 // mappings are the segments that this process still maps or has handles of.
 func mappings() []string { return append(views(), Handles()...) }
 
 // Handles are the sections that this process has open, and the files in the
-// segments' directory.
+// segments' directory. What programs that it starts get too is called inherited.
 func Handles() (open []string) {
 	// Handles are multiples of four, and those of a small program are small.
 	for h := windows.Handle(4); h < 1<<16; h += 4 {
 		switch typeOf(h) {
 		case "Section":
-			open = append(open, fmt.Sprintf("handle %#x of a section", h))
+			open = append(open, fmt.Sprintf("%s %#x of a section", kindOf(h), h))
 		case "File":
 			if path := pathOf(h); strings.Contains(path, segmentFiles()) {
-				open = append(open, fmt.Sprintf("handle %#x of %s", h, path))
+				open = append(open, fmt.Sprintf("%s %#x of %s", kindOf(h), h, path))
 			}
 		}
 	}
 	return open
+}
+
+func kindOf(h windows.Handle) string {
+	var flags uint32
+	// Sound: the call writes the four bytes.
+	ok, _, _ := getHandleInformation.Call(uintptr(h), uintptr(unsafe.Pointer(&flags)))
+	if ok == 0 || flags&windows.HANDLE_FLAG_INHERIT != 0 {
+		return "inherited handle"
+	}
+	return "handle"
 }
 
 // segmentFiles is what the paths of all files of segments have in common,
