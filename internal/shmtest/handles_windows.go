@@ -23,7 +23,7 @@ func mappings() []string { return append(views(), Handles()...) }
 // segments' directory. What programs that it starts get too is called inherited.
 func Handles() (open []string) {
 	// Handles are multiples of four, and those of a small program are small.
-	for h := windows.Handle(4); h < 1<<16; h += 4 {
+	for h := windows.Handle(4); h < 1<<14; h += 4 {
 		switch typeOf(h) {
 		case "Section":
 			open = append(open, fmt.Sprintf("%s %#x of a section", kindOf(h), h))
