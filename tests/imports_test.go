@@ -103,6 +103,7 @@ func TestUnsafe(t *testing.T) {
 	}))
 	slices.Sort(found)
 	require.Equal(t, []string{
+		"cmd/shm/private_windows.go",
 		"internal/shmtest/deny_linux.go",
 		"internal/shmtest/handles_windows.go",
 		"libsystem_darwin.go",
