@@ -109,8 +109,6 @@ func move(from, to string) error {
 	return os.NewSyscallError("MoveFileEx", err)
 }
 
-var errTaken = detail(fs.ErrExist, "there is a segment of this name already: open it, unlink it, or take another name")
-
 // deleteFile removes a file whose name is of use to nobody: at once where that
 // can be, else when the last handle of it is closed.
 func deleteFile(path string) error {

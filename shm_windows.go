@@ -126,9 +126,6 @@ func (s *opened) stillNamed() error {
 	return errors.Join(err, now.close())
 }
 
-// errReplaced: the path no longer leads to the file that was opened.
-var errReplaced = detail(fs.ErrNotExist, "its name is gone, or belongs to a newer segment")
-
 // remove takes the name away from the segment.
 func (s *opened) remove() error { return s.locks.withName(s.removeLocked) }
 

@@ -16,8 +16,8 @@ var (
 	queryObject          = windows.NewLazySystemDLL("ntdll.dll").NewProc("NtQueryObject")
 )
 
-// mappings are the segments that this process still maps or has handles of.
-func mappings() []string { return append(views(), Handles()...) }
+// descriptors are what of this process's handles has to do with segments.
+func descriptors() []string { return Handles() }
 
 // Handles are the sections that this process has open, and the files in the
 // segments' directory. What programs that it starts get too is called inherited.
@@ -75,8 +75,8 @@ func pathOf(h windows.Handle) string {
 	return windows.UTF16ToString(buf)
 }
 
-// views looks at all memory of this process.
-func views() (left []string) {
+// mappings looks at all memory of this process.
+func mappings() (left []string) {
 	var info windows.MemoryBasicInformation
 	buf := make([]uint16, windows.MAX_LONG_PATH)
 	for at := uintptr(0); windows.VirtualQuery(at, &info, unsafe.Sizeof(info)) == nil; at = info.BaseAddress + info.RegionSize {

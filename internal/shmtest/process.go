@@ -52,9 +52,11 @@ func Main(m *testing.M) {
 		roles[role](os.Stdin, os.Stdout)
 		return // without Close, as a killed process would
 	}
+	remove := ownDirectory()
 	before := descriptors()
 	code := m.Run()
 	left := leftovers()
+	remove()
 	for _, d := range descriptors() {
 		if !slices.Contains(before, d) {
 			left = append(left, "descriptor "+d)

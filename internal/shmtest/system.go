@@ -1,9 +1,30 @@
 package shmtest
 
-import "io/fs"
+import (
+	"io/fs"
+	"os"
+	"runtime"
+)
 
 // This file and those of the systems are what the suite asks of the system
 // beside the package under test.
+
+// ownDirectory makes a directory of segments for this package's tests, where
+// killed creators leave files behind, and nothing else depends on which one it
+// is: not on Linux.
+func ownDirectory() (remove func()) {
+	if runtime.GOOS == "linux" || os.Getenv("SHM_DIR") != "" {
+		return func() {}
+	}
+	dir, err := os.MkdirTemp("", "shmtest-")
+	if err == nil {
+		err = os.Setenv("SHM_DIR", dir)
+	}
+	if err != nil {
+		panic(err)
+	}
+	return func() { os.RemoveAll(dir) }
+}
 
 // Traits are where systems differ in what the contract leaves open.
 type Traits struct {
