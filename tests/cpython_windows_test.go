@@ -201,27 +201,36 @@ func TestSplitBrain(t *testing.T) {
 }
 
 // TestOnlyCPythonHolds: Python keeps the section while nobody of Go has the
-// segment open; who comes then must know it for what it is.
+// segment open; who comes then must know it for what it is, and keep it when
+// Python leaves.
 func TestOnlyCPythonHolds(t *testing.T) {
-	for _, reopened := range []bool{false, true} {
-		name := shmtest.Name(t)
-		p, py := shmtest.Start(t), startCPython(t)
-		p.Ask("create", name, 5000)
-		if reopened {
-			p.Ask("close")
-			p.Ask("open", name)
-		}
-		py.Ask("attach", name)
-		p.Kill()
-		py.Ask("write", 1, 8)
+	for _, maker := range []string{"creator", "opener", "reader"} {
+		for _, o := range []*shm.Options{nil, {ReadOnly: true}} {
+			name := shmtest.Name(t)
+			p, py := shmtest.Start(t), startCPython(t)
+			p.Ask("create", name, 5000)
+			switch maker {
+			case "opener":
+				p.Ask("close")
+				p.Ask("open", name)
+			case "reader":
+				p.Ask("close")
+				p.Ask("open", name, "ro")
+			}
+			py.Ask("attach", name)
+			p.Kill()
+			py.Ask("write", 1, 8)
 
-		seg := openSegment(t, name)
-		require.Equal(t, byte(8), seg.Bytes()[1], "reopened %t", reopened)
-		seg.Bytes()[2] = 9
-		require.Equal(t, "9", py.Ask("read", 2))
-		later := startCPython(t)
-		later.Ask("attach", name)
-		require.Equal(t, "9", later.Ask("read", 2))
+			seg, err := shm.Open(name, o)
+			require.NoError(t, err)
+			t.Cleanup(func() { seg.Close() })
+			require.Equal(t, byte(8), seg.Bytes()[1], "the section of the %s, opened with %v", maker, o)
+			py.Ask("write", 1, 9)
+			require.Equal(t, byte(9), seg.Bytes()[1])
+			py.Ask("close")
+			py.Ask("attach", name)
+			require.Equal(t, "9", py.Ask("read", 1))
+		}
 	}
 }
 
@@ -259,6 +268,22 @@ func TestUnlinkWhileCPythonHolds(t *testing.T) {
 			require.Equal(t, "3", py.Ask("read", 19), "the name leads to the new memory")
 		})
 	}
+}
+
+// TestUnlinkedButOpen: who unlinks gives the section's name back as well, though
+// it keeps the memory.
+func TestUnlinkedButOpen(t *testing.T) {
+	name := shmtest.Name(t)
+	old := create(t, name, 10, nil)
+	require.NoError(t, old.Unlink())
+	py := startCPython(t)
+	py.Tell("attach", name)
+	require.Equal(t, "error 2", py.Answer(), "ERROR_FILE_NOT_FOUND")
+	renewed := create(t, name, 10, nil)
+	py.Ask("attach", name)
+	py.Ask("write", 0, 1)
+	require.Equal(t, byte(1), renewed.Bytes()[0])
+	require.Zero(t, old.Bytes()[0])
 }
 
 // TestCPythonIsNoUser: the last Close is that of the last user of this library.

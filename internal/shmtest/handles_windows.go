@@ -19,21 +19,41 @@ var (
 // descriptors are what of this process's handles has to do with segments.
 func descriptors() []string { return Handles() }
 
-// Handles are the sections that this process has open, and the files in the
-// segments' directory. What programs that it starts get too is called inherited.
+// Handles are those of segments that this process has open: files in their
+// directory, sections over such files, and sections that have a name of a test's.
+// What programs that it starts get too is called inherited.
 func Handles() (open []string) {
 	// Handles are multiples of four, and those of a small program are small.
 	for h := windows.Handle(4); h < 1<<14; h += 4 {
-		switch typeOf(h) {
+		var what string
+		switch query(h, objectType) {
 		case "Section":
-			open = append(open, fmt.Sprintf("%s %#x of a section", kindOf(h), h))
+			what = sectionOf(h)
 		case "File":
-			if path := pathOf(h); strings.Contains(path, segmentFiles()) {
-				open = append(open, fmt.Sprintf("%s %#x of %s", kindOf(h), h, path))
-			}
+			what = pathOf(h)
+		}
+		if what != "" {
+			open = append(open, fmt.Sprintf("%s %#x of %s", kindOf(h), h, what))
 		}
 	}
 	return open
+}
+
+// sectionOf is what a section is, if it is a segment's. Libraries of the system
+// have sections of their own.
+func sectionOf(h windows.Handle) string {
+	if name := query(h, objectName); strings.Contains(strings.ToLower(name), `\psm_`) {
+		return "section " + name
+	}
+	at, err := windows.MapViewOfFile(h, windows.FILE_MAP_READ, 0, 0, 1)
+	if err != nil {
+		return ""
+	}
+	defer windows.UnmapViewOfFile(at)
+	if name := mappedName(at); ofSegment(name) {
+		return "section of " + name
+	}
+	return ""
 }
 
 func kindOf(h windows.Handle) string {
@@ -46,22 +66,31 @@ func kindOf(h windows.Handle) string {
 	return "handle"
 }
 
-// segmentFiles is what the paths of all files of segments have in common,
-// however the system spells the drive.
-func segmentFiles() string { return strings.TrimPrefix(Dir(), filepath.VolumeName(Dir())) + `\` }
+// ofSegment says whether a path leads to a segment's file, however the system
+// spells the drive, or to a file that is deleted.
+func ofSegment(path string) bool {
+	dir := strings.TrimPrefix(Dir(), filepath.VolumeName(Dir()))
+	return strings.Contains(path, dir+`\`) || strings.Contains(path, `\$Deleted\`)
+}
 
-func typeOf(h windows.Handle) string {
+const ( // OBJECT_INFORMATION_CLASS
+	objectName = 1
+	objectType = 2
+)
+
+// query asks for a text about a handle, "" if there is none.
+func query(h windows.Handle, what uintptr) string {
 	var info struct {
-		name windows.NTUnicodeString
-		rest [512]byte
+		text windows.NTUnicodeString
+		rest [4096]byte
 	}
-	// Sound: the call writes at most that much, and the name, which points into
+	// Sound: the call writes at most that much, and the text, which points into
 	// it, is read while it lives.
-	status, _, _ := queryObject.Call(uintptr(h), 2, uintptr(unsafe.Pointer(&info)), unsafe.Sizeof(info), 0)
-	if status != 0 {
-		return "" // nothing has this handle
+	status, _, _ := queryObject.Call(uintptr(h), what, uintptr(unsafe.Pointer(&info)), unsafe.Sizeof(info), 0)
+	if status != 0 || info.text.Buffer == nil {
+		return ""
 	}
-	return info.name.String()
+	return info.text.String()
 }
 
 func pathOf(h windows.Handle) string {
@@ -72,23 +101,31 @@ func pathOf(h windows.Handle) string {
 	if _, err := windows.GetFinalPathNameByHandle(h, &buf[0], uint32(len(buf)), 0); err != nil {
 		return ""
 	}
-	return windows.UTF16ToString(buf)
+	if path := windows.UTF16ToString(buf); ofSegment(path) {
+		return path
+	}
+	return ""
 }
 
 // mappings looks at all memory of this process.
 func mappings() (left []string) {
 	var info windows.MemoryBasicInformation
-	buf := make([]uint16, windows.MAX_LONG_PATH)
 	for at := uintptr(0); windows.VirtualQuery(at, &info, unsafe.Sizeof(info)) == nil; at = info.BaseAddress + info.RegionSize {
 		const memMapped = 0x40000
 		if info.Type != memMapped || info.BaseAddress != info.AllocationBase {
 			continue
 		}
-		// Sound: the call writes at most len(buf) characters.
-		n, _, _ := getMappedFileName.Call(uintptr(windows.CurrentProcess()), at, uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)))
-		if name := windows.UTF16ToString(buf[:n]); strings.Contains(name, segmentFiles()) || strings.Contains(name, `\$Deleted\`) {
+		if name := mappedName(at); ofSegment(name) {
 			left = append(left, fmt.Sprintf("mapping of %s at %#x", name, at))
 		}
 	}
 	return left
+}
+
+// mappedName is the file that is mapped at an address.
+func mappedName(at uintptr) string {
+	buf := make([]uint16, windows.MAX_LONG_PATH)
+	// Sound: the call writes at most len(buf) characters.
+	n, _, _ := getMappedFileName.Call(uintptr(windows.CurrentProcess()), at, uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)))
+	return windows.UTF16ToString(buf[:n])
 }
