@@ -59,6 +59,7 @@ func TestMacOSOnXNU(t *testing.T) {
 		{"the name lost", nameLost},
 		{"another boot", anotherBoot},
 		{"the registry lost", registryLost},
+		{"the registry lost before the last Close", lastCloseLost},
 		{"no registry", noRegistry},
 		{"hostile records", hostileRecords},
 		{"the registry's place", registryPlace},
@@ -292,19 +293,21 @@ func halfMade(t *testing.T) {
 		require.NoFileExists(t, recordOf(t, name))
 	})
 	t.Run("unless the object is another one", func(t *testing.T) {
-		// Sized as no creator had planned it: a stranger took the name since.
-		name := Name(t)
-		over, err := shm.Publishing(name, 20000)
-		require.NoError(t, err)
-		over()
-		require.NoError(t, kernel(t).ShmUnlink("/"+name))
-		object(t, name, 100_000, 0o600)
-		_, err = shm.Create(name, 10, nil)
-		require.ErrorIs(t, err, fs.ErrExist)
-		removed, err := shm.Prune()
-		require.NoError(t, err)
-		require.Empty(t, removed)
-		require.Greater(t, opened(t, name, nil).Size(), 100_000-1)
+		// Made as no creator had planned it: a stranger took the name since.
+		for size, mode := range map[int64]uint32{100_000: 0o600, 20000: 0o644} {
+			name := Name(t)
+			over, err := shm.Publishing(name, 20000)
+			require.NoError(t, err)
+			over()
+			require.NoError(t, kernel(t).ShmUnlink("/"+name))
+			object(t, name, size, mode)
+			_, err = shm.Create(name, 10, nil)
+			require.ErrorIs(t, err, fs.ErrExist)
+			removed, err := shm.Prune()
+			require.NoError(t, err)
+			require.Empty(t, removed)
+			require.GreaterOrEqual(t, opened(t, name, nil).Size(), int(size))
+		}
 	})
 }
 
@@ -337,6 +340,18 @@ func foreignSegment(t *testing.T) {
 	require.NoError(t, err, "it was removed through this library")
 	require.NoFileExists(t, recordOf(t, name))
 
+	t.Run("made again, it is another", func(t *testing.T) {
+		name := Name(t)
+		object(t, name, 10, 0o600)
+		old, closed := opened(t, name, nil), opened(t, name, nil)
+		require.NoError(t, closed.Close())
+		require.NoError(t, shm.Unlink(name))
+		object(t, name, 10, 0o600) // the very same to the system
+		opened(t, name, nil)
+		require.ErrorIs(t, old.Unlink(), fs.ErrNotExist)
+		require.ErrorIs(t, closed.Unlink(), fs.ErrNotExist)
+		require.NoError(t, shm.Unlink(name))
+	})
 	t.Run("no record for a name that does not exist", func(t *testing.T) {
 		name := Name(t)
 		_, err := shm.Open(name, nil)
@@ -447,6 +462,13 @@ func nameLost(t *testing.T) {
 	_, err = shm.Create(name, 10, nil)
 	require.ErrorIs(t, err, fs.ErrExist)
 
+	t.Run("and Unlink finds that out", func(t *testing.T) {
+		name := Name(t)
+		made(t, name, 10, nil)
+		require.NoError(t, kernel(t).ShmUnlink("/"+name))
+		require.ErrorIs(t, shm.Unlink(name), fs.ErrNotExist)
+		require.NoFileExists(t, recordOf(t, name))
+	})
 	t.Run("and Create takes it again", func(t *testing.T) {
 		name := Name(t)
 		old := made(t, name, 5000, nil)
@@ -531,6 +553,21 @@ func registryLost(t *testing.T) {
 			})
 		}
 	}
+}
+
+// lastCloseLost: with the registry goes what is known of users, so nobody can be
+// sure to be the last.
+func lastCloseLost(t *testing.T) {
+	name := Name(t)
+	seg := made(t, name, 10, &shm.Options{Lifetime: shm.UntilLastClose})
+	require.NoError(t, os.Remove(recordOf(t, name)))
+	later := opened(t, name, nil)
+	require.NoError(t, seg.Close())
+	info, err := later.Stat()
+	require.NoError(t, err)
+	require.Equal(t, 1, info.Users)
+	require.NoError(t, later.Close())
+	require.NoError(t, shm.Unlink(name))
 }
 
 // noRegistry: where none can be had, what needs none works.
