@@ -559,12 +559,16 @@ func (o *object) leave() error {
 	return errors.Join(err, o.close())
 }
 
-// close gives the descriptors back, and with the record's the token.
+// close gives the descriptors back, and before that the token: see
+// recordFile.close.
 func (o *object) close() error {
 	o.left = true
 	var err error
 	if o.fd >= 0 {
 		err = os.NewSyscallError("close", o.m.Close(o.fd))
+	}
+	if o.token != noToken {
+		o.file.drop(o.token)
 	}
 	if o.file != nil {
 		err = errors.Join(err, o.file.close())

@@ -368,7 +368,10 @@ func (f *recordFile) remove() error {
 	return os.NewSyscallError("unlink "+f.path, unix.Unlink(f.path))
 }
 
+// close gives up the name lock by itself: a program that is just being started
+// may have the descriptor for a moment longer.
 func (f *recordFile) close() error {
+	f.unlockName()
 	return os.NewSyscallError("close", unix.Close(f.fd))
 }
 

@@ -647,10 +647,13 @@ func (f *file) leave() error {
 	return errors.Join(err, f.close())
 }
 
-// close gives the descriptor back, and with it the token: nothing is mapped any
-// more that would keep the open file.
+// close gives the descriptor back, and before that the token: a program that is
+// just being started may have the descriptor for a moment longer.
 func (f *file) close() error {
 	f.left = true
+	if f.token != noToken {
+		f.locks().drop(f.token)
+	}
 	return os.NewSyscallError("close", unix.Close(f.fd))
 }
 
