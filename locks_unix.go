@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tokenBase is where the bytes of the tokens begin: beyond any data. The first
-// page before it is for the locks to come.
+// tokenBase is where the bytes of the tokens begin: beyond any data. Which ranges
+// behind them are set aside for what stands in docs/formats.md.
 const tokenBase = 1 << 40
 
 // ofdLocks are the locks that belong to an open file description, not to the
