@@ -25,6 +25,9 @@ import (
 // TestContractOnXNU keeps the contract with the calls of macOS.
 func TestContractOnXNU(t *testing.T) { onXNU(t, "TestContract") }
 
+// TestHammerOnXNU looks for a promise that breaks only sometimes.
+func TestHammerOnXNU(t *testing.T) { onXNU(t, "TestHammer") }
+
 // TestMacOS is what the contract leaves open.
 func TestMacOS(t *testing.T) { onXNU(t, "TestMacOSOnXNU") }
 
