@@ -269,7 +269,10 @@ func openOrCreate(name string, size int, o *Options) (seg Segment, created bool,
 		}
 		seg, err = build(name, size, opt)
 		created = err == nil
-		return !errors.Is(err, fs.ErrExist), err
+		if errors.Is(err, fs.ErrExist) { // somebody was faster
+			seg, err = attach(name, opt)
+		}
+		return !errors.Is(err, fs.ErrNotExist), err
 	})
 	switch {
 	case !ok:

@@ -106,6 +106,8 @@ func TestUnsafe(t *testing.T) {
 		"cmd/shm/private_windows.go",
 		"internal/shmtest/deny_linux.go",
 		"internal/shmtest/handles_windows.go",
+		"internal/shmtest/tickets.go",
+		"internal/shmtest/trace_linux.go",
 		"libsystem_darwin.go",
 		"mapping_unix.go",
 		"mapping_windows.go",

@@ -684,6 +684,18 @@ func openOrCreate(t *testing.T) {
 		require.Equal(t, 30, seg.Size())
 	})
 
+	t.Run("also when Init takes longer than anybody waits", func(t *testing.T) {
+		name := Name(t)
+		seg, created, err := shm.OpenOrCreate(name, 10, &shm.Options{Init: func([]byte) error {
+			create(t, name, 30, nil)
+			<-time.After(1100 * time.Millisecond) // more than package shm's patience
+			return nil
+		}})
+		require.NoError(t, err)
+		closeLater(t, seg)
+		require.False(t, created)
+	})
+
 	t.Run("of many at once one creates", func(t *testing.T) {
 		for range 20 {
 			name := Name(t)

@@ -16,7 +16,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-	"unsafe"
 
 	"github.com/stretchr/testify/require"
 
@@ -142,12 +141,6 @@ func sweep(t *testing.T, counter shm.Segment, names []string) (history []call) {
 	}
 	require.Empty(t, lasting())
 	return history
-}
-
-// ticketsOf is the counter that a segment holds.
-func ticketsOf(seg shm.Segment) *atomic.Uint64 {
-	// Sound: the memory begins at a page and has 8 bytes.
-	return (*atomic.Uint64)(unsafe.Pointer(unsafe.SliceData(seg.Bytes())))
 }
 
 const hammering = "hammering"
