@@ -14,6 +14,10 @@ const (
 	nameByte         = tokenBase + uint64(tokens)
 )
 
+// namePatience is how long a call waits for the name lock. Taking a name away is
+// some thirty calls here, each of which a scanner may look into.
+const namePatience = 10 * patience
+
 // fileLocks are the locks of an open file (LockFileEx). A handle for reading
 // can have them too.
 type fileLocks struct {
@@ -26,9 +30,9 @@ func (l *fileLocks) lockName() error { return l.waitForName(windows.LOCKFILE_EXC
 func (l *fileLocks) unlockName() { l.unlock(nameByte, 1) }
 
 func (l *fileLocks) waitForName(flags uint32) error {
-	ok, err := poll(patience, func() (bool, error) { return l.lock(nameByte, 1, flags) })
+	ok, err := poll(namePatience, func() (bool, error) { return l.lock(nameByte, 1, flags) })
 	if !ok {
-		return detail(os.ErrDeadlineExceeded, "another process has held its name lock for %v: try again", patience)
+		return detail(os.ErrDeadlineExceeded, "another process has held its name lock for %v: try again", namePatience)
 	}
 	return err
 }
@@ -42,13 +46,15 @@ func (l *fileLocks) withName(f func() error) error {
 	return f()
 }
 
-// whileNamed is withName for those who only look, of whom there may be many.
-func (l *fileLocks) whileNamed(f func() error) error {
+// settleName waits until nobody gives the name or takes it away. Whoever begins
+// to do so later sees what the caller has done until now, its token above all;
+// so the caller need not keep others waiting while it looks.
+func (l *fileLocks) settleName() error {
 	if err := l.waitForName(0); err != nil {
 		return err
 	}
-	defer l.unlockName()
-	return f()
+	l.unlockName()
+	return nil
 }
 
 // take waits a little for those who are just looking: see free.

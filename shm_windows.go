@@ -215,7 +215,7 @@ func (d *fileDraft) open() error {
 		}
 		d.locks = fileLocks{handle: d.handle}
 		if _, err = attendIfNeeded(&d.locks, d.lifetime); err == nil {
-			err = d.locks.whileNamed(d.stillThere)
+			err = d.stillThere()
 		}
 		if err != nil {
 			d.discard()
@@ -225,7 +225,11 @@ func (d *fileDraft) open() error {
 	return err
 }
 
+// stillThere is errReplaced if a Prune has removed the draft.
 func (d *fileDraft) stillThere() error {
+	if err := d.locks.settleName(); err != nil {
+		return err
+	}
 	if !exists(d.temp) {
 		return errReplaced
 	}
@@ -315,7 +319,10 @@ func enter(path string, o Options) (*opened, error) {
 		_, err = attendIfNeeded(&s.locks, s.lifetime)
 	}
 	if err == nil && s.lifetime == UntilLastClose {
-		err = s.locks.whileNamed(s.stillNamed)
+		// Its last user may have been closing it when the token was taken.
+		if err = s.locks.settleName(); err == nil {
+			err = s.stillNamed()
+		}
 	}
 	if err != nil {
 		s.close()
@@ -527,7 +534,9 @@ func (f *file) stat() (Info, error) {
 	err := f.stillNamed()
 	if errors.Is(err, errReplaced) {
 		// Between an unlink and its mark lies a moment, under the name lock.
-		err = f.locks.whileNamed(f.nameLost)
+		if err = f.locks.settleName(); err == nil {
+			err = f.nameLost()
+		}
 	}
 	return info, err
 }

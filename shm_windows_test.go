@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -206,6 +207,19 @@ func TestNothingIsLeft(t *testing.T) {
 }
 
 func TestDirs(t *testing.T) {
+	t.Run("by default", func(t *testing.T) {
+		t.Setenv("SHM_DIR", "")
+		require.Equal(t, filepath.Join(os.Getenv("LOCALAPPDATA"), "shm", "segments"), Dir())
+		name := Name(t)
+		seg, err := shm.Create(name, 10, nil)
+		require.NoError(t, err)
+		require.FileExists(t, Path(name))
+		infos, err := shm.List()
+		require.NoError(t, err)
+		require.True(t, slices.ContainsFunc(infos, func(i shm.Info) bool { return i.Name == name }))
+		require.NoError(t, errors.Join(seg.Unlink(), seg.Close()))
+		require.NoFileExists(t, Path(name))
+	})
 	t.Run("missing", func(t *testing.T) {
 		t.Setenv("SHM_DIR", filepath.Join(dirOf(t), "nowhere"))
 		_, createErr := shm.Create("x", 1, nil)

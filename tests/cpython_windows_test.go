@@ -32,7 +32,7 @@ func startCPython(t *testing.T) *shmtest.Process {
 
 func buildCPython(t *testing.T) string {
 	t.Helper()
-	exe := filepath.Join(t.TempDir(), "cpython.exe")
+	exe := filepath.Join(testenv.TempDir(t), "cpython.exe")
 	for _, compiler := range []string{"gcc", "x86_64-w64-mingw32-gcc", "clang"} {
 		if path, err := exec.LookPath(compiler); err == nil {
 			out, err := exec.Command(path, "-Wall", "-o", exe, filepath.Join("testdata", "cpython_windows.c")).CombinedOutput()

@@ -26,7 +26,7 @@ type programs struct {
 
 func buildPrograms(t *testing.T, target string) programs {
 	t.Helper()
-	p := programs{dir: t.TempDir()}
+	p := programs{dir: testenv.TempDir(t)}
 	if strings.HasPrefix(target, "windows/") {
 		p.suffix = ".exe"
 	}

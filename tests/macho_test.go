@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed72196e11/shm/internal/testenv"
 )
 
 // TestMacSymbols builds programs for macOS and reads what they want of the
@@ -77,7 +79,7 @@ func main() {
 // with their libraries.
 func macImports(t *testing.T, arch, source string) []string {
 	t.Helper()
-	dir := t.TempDir()
+	dir := testenv.TempDir(t)
 	program, built := filepath.Join(dir, "main.go"), filepath.Join(dir, "main")
 	require.NoError(t, os.WriteFile(program, []byte(source), 0o600))
 	goTool(t, "darwin/"+arch, "build", "-o", built, program)

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed72196e11/shm/internal/testenv"
 )
 
 // canned is what go test -json says of a suite that has one of each.
@@ -115,7 +117,7 @@ func TestMisuse(t *testing.T) {
 }
 
 func TestDocument(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "p.md")
+	file := filepath.Join(testenv.TempDir(t), "p.md")
 	require.NoError(t, writeDocument(file, "| the table |\n"))
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
@@ -130,14 +132,14 @@ func TestMissing(t *testing.T) {
 	t.Setenv("PATH", "")
 	t.Setenv("SHM_TEST_WINE", "/nowhere/wine")
 	missing := 0
-	for _, s := range systems(t.TempDir()) {
+	for _, s := range systems(testenv.TempDir(t)) {
 		if s.missing == "" {
 			require.Empty(t, s.wrapper, s.name)
 			continue
 		}
 		missing++
 		require.NotContains(t, s.missing, "/nowhere")
-		require.Equal(t, column{system: s.name, notRun: s.missing}, s.run(t.TempDir(), &bytes.Buffer{}))
+		require.Equal(t, column{system: s.name, notRun: s.missing}, s.run(testenv.TempDir(t), &bytes.Buffer{}))
 	}
 	require.GreaterOrEqual(t, missing, 5)
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed72196e11/shm"
+	"github.com/seed72196e11/shm/internal/testenv"
 )
 
 // Hammer has many processes create, open, unlink, close and prune segments of
@@ -51,7 +52,7 @@ func (h Hammer) Run(t *testing.T) {
 		names[i] = shm.NewName()
 	}
 
-	path := filepath.Join(t.TempDir(), "book")
+	path := filepath.Join(testenv.TempDir(t), "book")
 	books := h.swing(t, path, counter.Name(), names)
 	history := sweep(t, counter, names)
 	for i := range books {

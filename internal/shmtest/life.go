@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed72196e11/shm"
+	"github.com/seed72196e11/shm/internal/testenv"
 )
 
 // This file is the part of the contract about who uses a segment, and when it
@@ -22,7 +23,7 @@ import (
 func privateDir(t testing.TB) (env string) {
 	dir, err := os.MkdirTemp(privateParent(), ".shmtest-")
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	t.Cleanup(func() { require.NoError(t, testenv.RemoveAll(dir)) })
 	return "SHM_DIR=" + dir
 }
 

@@ -4,6 +4,8 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+
+	"github.com/seed72196e11/shm/internal/testenv"
 )
 
 // This file and those of the systems are what the suite asks of the system
@@ -23,7 +25,7 @@ func ownDirectory() (remove func()) {
 	if err != nil {
 		panic(err)
 	}
-	return func() { os.RemoveAll(dir) }
+	return func() { testenv.RemoveAll(dir) }
 }
 
 // Traits are where systems differ in what the contract leaves open.

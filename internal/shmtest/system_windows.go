@@ -9,7 +9,7 @@ import (
 )
 
 // System describes the system that the suite runs on.
-func System() Traits { return Traits{LongestName: 255, AnotherMode: 0o600} }
+func System() Traits { return Traits{LongestName: 259, AnotherMode: 0o600} }
 
 // Dir is where the files of segments stand.
 func Dir() string {
