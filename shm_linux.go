@@ -277,12 +277,14 @@ func (f *file) open(o Options) (size int, err error) {
 
 // stillAt looks, after the token has been taken, whether the path still leads
 // to this file. It waits for whoever is about to take the path away because
-// there was no token: see leaveLast.
+// there was no token (see leaveLast); who comes later finds the token. So the
+// lock is given back at once: many who look would else keep it for ever from
+// the one who wants it alone.
 func (f *file) stillAt(path string) error {
 	if err := f.locks().lock(unix.LOCK_SH); err != nil {
 		return err
 	}
-	defer f.locks().unlockName()
+	f.locks().unlockName()
 	info, err := statFD(f.fd)
 	if err != nil {
 		return err
