@@ -197,7 +197,7 @@ func untilLastClose(t *testing.T) {
 		var group sync.WaitGroup
 		for own := range 6 { // each has a byte
 			group.Go(func() {
-				for i := range 100 {
+				for i := range System().Rounds {
 					n := byte(i)
 					first, _, err := shm.OpenOrCreate(name, 10, last)
 					if err != nil {

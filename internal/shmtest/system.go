@@ -31,7 +31,8 @@ func ownDirectory() (remove func()) {
 // Traits are where systems differ in what the contract leaves open.
 type Traits struct {
 	LongestName int         // that Open can look for, in bytes
+	Rounds      int         // that a race gets to go wrong
 	AnotherMode fs.FileMode // that a segment can have, and has not by default if there is such a one
 }
 
-var macOS = Traits{LongestName: 30, AnotherMode: 0o640}
+var macOS = Traits{LongestName: 30, Rounds: 800, AnotherMode: 0o640}

@@ -14,7 +14,7 @@ func System() Traits {
 	if onXNU() {
 		return macOS
 	}
-	return Traits{LongestName: 255, AnotherMode: 0o640}
+	return Traits{LongestName: 255, Rounds: 800, AnotherMode: 0o640}
 }
 
 func onXNU() bool { return os.Getenv(xnu.Variable) != "" }

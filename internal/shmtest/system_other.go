@@ -5,7 +5,7 @@ package shmtest
 import "errors"
 
 // System describes the system that the suite runs on.
-func System() Traits { return Traits{LongestName: 255, AnotherMode: 0o640} }
+func System() Traits { return Traits{LongestName: 255, Rounds: 800, AnotherMode: 0o640} }
 
 func privateParent() string { return "" }
 
