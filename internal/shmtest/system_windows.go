@@ -11,7 +11,7 @@ import (
 // System describes the system that the suite runs on. Its rounds are few, since
 // Wine keeps a descriptor of each file that was closed while somebody had a lock
 // on it.
-func System() Traits { return Traits{LongestName: 259, Rounds: 100, AnotherMode: 0o600} }
+func System() Traits { return Traits{LongestName: 259, Rounds: 300, AnotherMode: 0o600} }
 
 // Dir is where the files of segments stand.
 func Dir() string {
