@@ -65,6 +65,12 @@ func (l ofdLocks) tryLock(kind int16, at int64) (bool, error) {
 	return err == nil, lockError(err)
 }
 
+// locked says whether somebody else has one byte for writing.
+func (l ofdLocks) locked(at int64) bool {
+	lock := unix.Flock_t{Type: unix.F_RDLCK, Whence: io.SeekStart, Start: at, Len: 1}
+	return fcntlLock(l.fd, ofdGetLock, &lock) == nil && lock.Type != unix.F_UNLCK
+}
+
 func fcntlLock(fd, cmd int, lock *unix.Flock_t) error {
 	for {
 		if err := unix.FcntlFlock(uintptr(fd), cmd, lock); err != unix.EINTR {

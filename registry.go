@@ -194,8 +194,12 @@ type recordFile struct {
 	owner    uint32
 }
 
-// nameLock is the byte of the record that stands for its name.
-const nameLock = 0
+// These bytes of the record stand for its name: whoever has the first has the
+// name lock, and whoever has the second waits to have that alone.
+const (
+	nameLock = 0
+	nameGate = 1
+)
 
 const recordDraftPrefix = ".new-"
 
@@ -290,7 +294,8 @@ func (f *recordFile) atPath() bool {
 }
 
 // hold opens the record under a path and takes its name lock, of a kind that
-// fcntl knows, without waiting: errBusy and errMaking say who has it.
+// fcntl knows: errBusy and errMaking say who has it. It waits only to have it
+// alone.
 func hold(path string, kind int16) (*recordFile, error) {
 	f, err := openRecord(path)
 	if err != nil {
@@ -301,8 +306,13 @@ func hold(path string, kind int16) (*recordFile, error) {
 	case err != nil:
 	case !ok && f.read().state == making:
 		err = errMaking
+	case !ok && kind == unix.F_WRLCK:
+		err = f.wait(kind)
 	case !ok:
 		err = errBusy
+	}
+	switch {
+	case err != nil:
 	case !f.atPath():
 		err = errBusy // and it was faster
 	}
@@ -317,6 +327,8 @@ func hold(path string, kind int16) (*recordFile, error) {
 func (f *recordFile) try(kind int16) (bool, error) {
 	if f.readOnly {
 		kind = unix.F_RDLCK
+	} else if kind == unix.F_RDLCK && f.locked(nameGate) {
+		return false, nil
 	}
 	return f.tryLock(kind, nameLock)
 }
@@ -324,8 +336,14 @@ func (f *recordFile) try(kind int16) (bool, error) {
 func (f *recordFile) lockName() error { return f.wait(unix.F_WRLCK) }
 func (f *recordFile) unlockName()     { f.tryLock(unix.F_UNLCK, nameLock) }
 
+// wait shuts the gate, if it wants the lock alone: many who share it, one after
+// the other, would else keep it for ever.
 func (f *recordFile) wait(kind int16) error {
+	defer f.tryLock(unix.F_UNLCK, nameGate)
 	ok, err := poll(patience, func() (bool, error) {
+		if kind == unix.F_WRLCK && !f.readOnly {
+			f.tryLock(unix.F_WRLCK, nameGate)
+		}
 		ok, err := f.try(kind)
 		return ok || err != nil, err
 	})
