@@ -34,5 +34,3 @@ type Traits struct {
 	Rounds      int         // that a race gets to go wrong
 	AnotherMode fs.FileMode // that a segment can have, and has not by default if there is such a one
 }
-
-var macOS = Traits{LongestName: 30, Rounds: 800, AnotherMode: 0o640}

@@ -9,6 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+var macOS = Traits{LongestName: 30, Rounds: 800, AnotherMode: 0o640}
+
 func umask(mask int) { unix.Umask(mask) }
 
 // become makes this process another user's.
