@@ -78,6 +78,10 @@ var (
 // for a foreign creator to size its segment.
 const patience = time.Second
 
+// racePatience is how long OpenOrCreate goes on while others have the name and
+// have it not. On macOS they may be copying a large segment into place.
+const racePatience = 10 * patience
+
 // poll asks try until it says that it is done or the limit has passed, and
 // returns try's last answer. It sleeps in between rather than parking a thread
 // in the kernel, longer and longer, with chance in it so that two of them do

@@ -36,8 +36,8 @@ func (l Lifetime) String() string {
 // drops them with that handle, however its process ends. So nobody waits for
 // the dead, and no process number is ever stored or trusted.
 type locks interface {
-	// lockName excludes everybody else who gives the name or takes it away. It
-	// waits up to the patience.
+	// lockName excludes everybody else who takes the name away. It waits up to
+	// the patience.
 	lockName() error
 	unlockName()
 
@@ -90,44 +90,53 @@ func attendIfNeeded(l locks, life Lifetime) (token, error) {
 	return noToken, nil
 }
 
+// maxUsers is how far users are counted. The time grows with the square of their
+// number, and anybody who may read a segment can pretend to be many.
+const maxUsers = 4096
+
 // users counts the other handles that have the segment open, -1 if that cannot
 // be known.
 func users(l locks) int {
-	n, err := countTokens(l, 0, tokens)
-	if err != nil {
+	n := 0
+	if err := countTokens(l, 0, tokens, &n); err != nil {
 		return -1
 	}
 	return n
 }
 
-func countTokens(l locks, from, to token) (int, error) {
+func countTokens(l locks, from, to token, n *int) error {
 	if from >= to {
-		return 0, nil
+		return nil
 	}
 	t, found, err := l.find(from, to)
 	if err != nil || !found {
-		return 0, err
+		return err
 	}
-	below, err := countTokens(l, from, t)
-	if err != nil {
-		return 0, err
+	if *n++; *n > maxUsers {
+		return errors.New("too many users to be counted")
 	}
-	above, err := countTokens(l, t+1, to)
-	return below + 1 + above, err
+	if err := countTokens(l, from, t, n); err != nil {
+		return err
+	}
+	return countTokens(l, t+1, to, n)
 }
 
 // leaveLast drops the token of a user of an UntilLastClose segment, and calls
-// remove if that was the last. All of it is done under the name lock, as Open's
-// second look at the name is: either the one who opens has a token in time, or
-// it finds the name gone.
+// remove if that was the last. Who finds others leaves it to them, so that many
+// who close at once do not wait for each other. Who finds none looks again under
+// the name lock, for which Open waits before its second look at the name: either
+// the one who opens has a token in time, or it finds the name gone.
 func leaveLast(l locks, t token, remove func() error) error {
+	if err := l.drop(t); err != nil {
+		return err
+	}
+	if inUse, err := l.inUse(); inUse || err != nil {
+		return err
+	}
 	if err := l.lockName(); err != nil {
 		return err
 	}
 	defer l.unlockName()
-	if err := l.drop(t); err != nil {
-		return err
-	}
 	_, err := removeUnused(l, remove)
 	return err
 }

@@ -93,7 +93,8 @@ type Info struct {
 	Lifetime Lifetime
 
 	// Users is how many Segments have it open, in all processes that use this
-	// library; -1 where that may not be asked, as of another user's segment.
+	// library; -1 where that may not be asked, as of another user's segment, and
+	// if they are more than some thousands.
 	Users int
 
 	// Foreign is how many other processes have it mapped without this library,

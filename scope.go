@@ -52,6 +52,9 @@ func (s *Scope) Create(name string, size int, o *Options) (Segment, error) {
 		opt = *o
 	}
 	opt.Lifetime = UntilLastClose
+	if _, err := o.forCreate(); err != nil {
+		return nil, &Error{"create", name, err}
+	}
 	if s.isOver() {
 		return nil, &Error{"create", name, errScopeOver}
 	}

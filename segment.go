@@ -3,8 +3,9 @@
 // One process says [Create], every other one [Open], and all of them look at
 // the same bytes through [Segment.Bytes]. Python's
 // multiprocessing.shared_memory finds the same segments under the same names.
-// A segment lives until somebody says Unlink: no process removes it by
-// exiting, and Close only leaves it.
+// A segment lives until somebody says Unlink, unless it was made to go with its
+// last user ([UntilLastClose], [Scope]): no process removes it by exiting, and
+// Close only leaves it.
 //
 //	seg, err := shm.Create("", 1<<20, nil) // a fresh name, one MiB of zeros
 //	if err != nil {
@@ -24,6 +25,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -45,17 +48,18 @@ import (
 //   - close leaves: after Close, Bytes is nil and a second Close is
 //     [fs.ErrClosed]; everybody else is undisturbed.
 //   - exit leaves: no process removes a segment by exiting or being killed. It
-//     lives until Unlink, or until the machine restarts.
+//     lives until Unlink, or until the machine restarts (on Windows beyond that).
 //   - users: [Info] counts who has a segment open, and a killed process does
 //     not count.
 //   - until last close: with Options.Lifetime that is when the name goes, and
-//     never while somebody has the segment open. [Prune] removes what killed
-//     processes left, and nothing else; a [Scope] removes all that was made
-//     through it.
+//     never while somebody has the segment open. [Prune] removes what processes
+//     left that ended without Close, and nothing that is in use; a [Scope]
+//     removes all that was made through it.
 //   - unlink frees the name: at once, while users keep their memory. Create
 //     may take the name again and gets new memory. A stale Segment's Unlink
 //     never removes a newer segment; that, and a second Unlink, is
-//     [fs.ErrNotExist].
+//     [fs.ErrNotExist]. Whoever may open a segment can delay its Unlink by a
+//     second, with a lock on its file, and then it fails and says so.
 //   - reserved: the space is taken at Create. If there is too little, Create is
 //     a [*NoSpaceError] and leaves nothing behind; no later write is killed for
 //     want of memory. Options.Sparse opts out.
@@ -150,7 +154,7 @@ type Segment interface {
 //
 // Errors: [fs.ErrInvalid] for a bad name, a size below 1 or options without
 // meaning here; [fs.ErrExist] for a taken name; [ErrNoSpace] (as a
-// [*NoSpaceError]) when the memory cannot be had; whatever Init returned. After
+// [*NoSpaceError] where bytes are short) when the memory cannot be had; whatever Init returned. After
 // an error, or a panic in Init, there is no segment.
 func Create(name string, size int, o *Options) (Segment, error) {
 	if name == "" {
@@ -208,7 +212,8 @@ func build(name string, size int, opt Options) (Segment, error) {
 // Errors: [fs.ErrNotExist]; [fs.ErrPermission], also for another user's segment
 // unless Options.AnyOwner; [fs.ErrInvalid] for a bad name or options without
 // meaning here; [ErrForeign] when what has the name is no segment (a link, a
-// directory, a pipe); [ErrUnfinished]; [ErrTooLarge].
+// directory, a pipe); [ErrUnfinished]; [ErrTooLarge]. An Open that fails removes
+// nothing.
 func Open(name string, o *Options) (Segment, error) {
 	seg, err := open(name, o)
 	if err != nil {
@@ -241,8 +246,9 @@ func attach(name string, opt Options) (Segment, error) {
 // created says which. Of many callers at once exactly one creates, and the
 // others get its segment after its Init has returned.
 //
-// A segment that is there keeps its size: a smaller one is [ErrTooSmall], a
-// larger one is opened as it is. Options may hold what either call knows. The
+// A segment that is there keeps its size: a smaller one is [ErrTooSmall] (and has
+// been opened and closed by then, which may be the last Close of an
+// UntilLastClose one), a larger one is opened as it is. Options may hold what either call knows. The
 // name follows Create's rule and must not be empty. The other errors are those
 // of [Create] and [Open].
 func OpenOrCreate(name string, size int, o *Options) (seg Segment, created bool, err error) {
@@ -263,7 +269,7 @@ func openOrCreate(name string, size int, o *Options) (seg Segment, created bool,
 	}
 	// Between the two calls the name may come and go; a program that does so
 	// for longer than the patience is not one to wait for.
-	ok, err := poll(patience, func() (bool, error) {
+	ok, err := poll(racePatience, func() (bool, error) {
 		if seg, err = attach(name, opt); !errors.Is(err, fs.ErrNotExist) {
 			return true, err
 		}
@@ -276,7 +282,7 @@ func openOrCreate(name string, size int, o *Options) (seg Segment, created bool,
 	})
 	switch {
 	case !ok:
-		return nil, false, fmt.Errorf("the name came and went for %v: %w", patience, err)
+		return nil, false, fmt.Errorf("the name came and went for %v: %w", racePatience, err)
 	case err != nil:
 		return nil, false, err
 	case seg.Size() < size:
@@ -326,6 +332,7 @@ func Stat(name string) (Info, error) {
 // one in another container that shares the directory.
 func Prune() ([]Info, error) {
 	infos, err := native.prune()
+	sortByName(infos)
 	if err != nil {
 		err = &Error{Op: "prune", Err: err}
 	}
@@ -343,7 +350,12 @@ func List() ([]Info, error) {
 	if err != nil {
 		return nil, &Error{Op: "list", Err: err}
 	}
+	sortByName(infos)
 	return infos, nil
+}
+
+func sortByName(infos []Info) {
+	slices.SortFunc(infos, func(a, b Info) int { return strings.Compare(a.Name, b.Name) })
 }
 
 // handle is the Segment of every backend: what there is to know about Close

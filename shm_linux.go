@@ -34,7 +34,7 @@ const (
 
 	// tempPrefix hides a draft where the file system has no files without a
 	// name, and semPrefix is glibc's for semaphores.
-	tempPrefix = ".tmp-"
+	tempPrefix = ".shm-"
 	semPrefix  = "sem."
 
 	// lifetimeMark is the permission bit that says UntilLastClose, set before
@@ -57,10 +57,24 @@ func dir() (string, error) {
 // pathOf is where the segment of that name stands.
 func pathOf(name string) (string, error) {
 	d, err := dir()
-	if err == nil && strings.HasPrefix(name, tempPrefix) {
-		err = detail(fs.ErrNotExist, "names that begin with %s are not yet segments", tempPrefix)
+	if err == nil && isDraft(name) {
+		err = detail(fs.ErrNotExist, "that is the name of what is not yet a segment")
 	}
 	return d + "/" + name, err
+}
+
+// isDraft says whether a name is what tempName gives, and so no other program's
+// file is taken for a draft.
+func isDraft(name string) bool {
+	text, ok := strings.CutPrefix(name, tempPrefix)
+	return ok && len(text) == len(rand.Text()) && strings.Trim(text, "abcdefghijklmnopqrstuvwxyz234567") == ""
+}
+
+func tempName() string { return tempPrefix + strings.ToLower(rand.Text()) }
+
+// isSegmentName says whether a file of that name is listed.
+func isSegmentName(name string) bool {
+	return !strings.HasPrefix(name, ".") && !strings.HasPrefix(name, semPrefix)
 }
 
 // linuxDraft is a file that is not yet published: without a name at all, or
@@ -175,14 +189,17 @@ func (d *linuxDraft) discard() {
 // had or could not be published later, a hidden one whose path it returns.
 func openDraft(dir string) (fd int, temp string, err error) {
 	fd, err = openFile(dir, unix.O_TMPFILE|unix.O_RDWR, 0o600)
-	switch {
-	case err == nil && errors.Is(linkFD(fd, dir+"/."), fs.ErrExist):
-		return fd, "", nil // the link was refused only because a directory is there
-	case err == nil:
+	switch err {
+	case nil:
+		if errors.Is(linkFD(fd, dir+"/."), fs.ErrExist) {
+			return fd, "", nil // the link was refused only because a directory is there
+		}
 		unix.Close(fd) // no /proc, and a kernel that needs it
+		fallthrough
+	case unix.EOPNOTSUPP, unix.EISDIR, unix.EINVAL, unix.ENOSYS: // no such files here
+		temp = dir + "/" + tempName()
+		fd, err = openFile(temp, unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_RDWR, 0o600)
 	}
-	temp = dir + "/" + tempPrefix + strings.ToLower(rand.Text())
-	fd, err = openFile(temp, unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_RDWR, 0o600)
 	switch err {
 	case nil:
 		return fd, temp, nil
@@ -230,49 +247,58 @@ func (linux) attach(name string, o Options) (attachment, error) {
 	f := &file{name: name, path: path, readOnly: o.ReadOnly}
 	// Its creator may still have to size it, or its last user be taking the
 	// name away, so that another segment may follow.
-	var size int
 	_, err = poll(patience, func() (bool, error) {
-		size, err = f.open(o)
+		err := f.open(o)
 		return !errors.Is(err, ErrUnfinished) && !errors.Is(err, errReplaced), err
 	})
 	if err != nil {
 		return nil, err
 	}
-	if f.mem, err = mapFile(name, f.fd, size, o.ReadOnly); err != nil {
-		return nil, errors.Join(err, f.leave())
-	}
 	return f, nil
 }
 
-// open opens the file under the path and takes a token.
-func (f *file) open(o Options) (size int, err error) {
+// open opens the file under the path, maps it and takes a token. That comes
+// last: who fails before has not been a user, and removes nothing.
+func (f *file) open(o Options) (err error) {
 	access := unix.O_RDWR
 	if o.ReadOnly {
 		access = unix.O_RDONLY
 	}
 	if f.fd, err = openSegment(f.path, access); err != nil {
-		return 0, err
+		return err
 	}
 	defer func() {
 		if err != nil {
+			f.unmap()
 			f.close()
 		}
 	}()
 	info, err := statFD(f.fd)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if err := info.usable(o); err != nil {
-		return 0, err
+		return err
 	}
 	f.id, f.lifetime = info.id, info.lifetime()
+	if f.mem, err = mapFile(f.name, f.fd, int(info.size), o.ReadOnly); err != nil {
+		return mapError(err, info.size)
+	}
 	if f.token, err = attendIfNeeded(f.locks(), f.lifetime); err != nil {
-		return 0, err
+		return err
 	}
 	if f.lifetime == UntilLastClose {
-		return int(info.size), f.stillAt(f.path)
+		return f.stillAt(f.path)
 	}
-	return int(info.size), nil
+	return nil
+}
+
+// mapError says what it means that an existing segment cannot be mapped.
+func mapError(err error, size int64) error {
+	if errors.Is(err, unix.ENOMEM) || errors.Is(err, unix.EOVERFLOW) {
+		return detail(ErrTooLarge, "it has %d bytes, for which this process has no room among its addresses, or by its limits (ulimit -v): %v", size, err)
+	}
+	return err
 }
 
 // stillAt looks, after the token has been taken, whether the path still leads
@@ -301,7 +327,7 @@ func (f *file) stillAt(path string) error {
 // may still be one, put there since.
 func openSegment(path string, access int) (int, error) {
 	if info, err := statPath(path); err == nil && info.mode&unix.S_IFMT != unix.S_IFREG {
-		return -1, detail(ErrForeign, "%s is %s, not a segment", path, info.kind())
+		return -1, detail(ErrForeign, "%q is %s, not a segment", path, info.kind())
 	}
 	fd, err := openFile(path, access|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 	switch err {
@@ -310,7 +336,7 @@ func openSegment(path string, access int) (int, error) {
 	case unix.ENOENT, unix.ENOTDIR:
 		return -1, noSegment(path)
 	case unix.ELOOP, unix.EISDIR, unix.ENXIO, unix.ENODEV:
-		return -1, detail(ErrForeign, "%s is not a regular file and so not a segment", path)
+		return -1, detail(ErrForeign, "%q is not a regular file and so not a segment", path)
 	case unix.ENAMETOOLONG:
 		return -1, invalid("its name is longer than the system can hold")
 	case unix.EACCES:
@@ -355,7 +381,7 @@ func (linux) unlink(name string) error {
 			return true, err
 		}
 		if info.mode&unix.S_IFMT != unix.S_IFREG {
-			return true, detail(ErrForeign, "%s is %s, not a segment", path, info.kind())
+			return true, detail(ErrForeign, "%q is %s, not a segment", path, info.kind())
 		}
 		err = remove(path, fd, info.id)
 		return !errors.Is(err, errReplaced), err
@@ -439,7 +465,7 @@ func (linux) stat(name string) (Info, error) {
 	case err != nil:
 		return Info{}, err
 	case info.mode&unix.S_IFMT != unix.S_IFREG:
-		return Info{}, detail(ErrForeign, "%s is %s, not a segment", path, info.kind())
+		return Info{}, detail(ErrForeign, "%q is %s, not a segment", path, info.kind())
 	}
 	public := info.public(name)
 	public.Users = usersAt(path, info.id)
@@ -495,7 +521,7 @@ func eachFile(f func(name, path string, info fileInfo) error) error {
 
 func (linux) list() (infos []Info, err error) {
 	err = eachFile(func(name, path string, info fileInfo) error {
-		if strings.HasPrefix(name, ".") || strings.HasPrefix(name, semPrefix) {
+		if !isSegmentName(name) {
 			return nil
 		}
 		public := info.public(name)
@@ -512,8 +538,8 @@ func (linux) prune() (removed []Info, err error) {
 		if info.uid != uint32(unix.Geteuid()) {
 			return nil
 		}
-		draft := strings.HasPrefix(name, tempPrefix)
-		if !draft && (strings.HasPrefix(name, ".") || info.lifetime() == UntilUnlink) {
+		draft := isDraft(name)
+		if !draft && (!isSegmentName(name) || info.lifetime() == UntilUnlink) {
 			return nil
 		}
 		gone, err := pruneFile(path, info.id, draft)
@@ -542,8 +568,7 @@ func pruneFile(path string, id identity, draft bool) (removed bool, err error) {
 		return false, err
 	}
 	if draft && info.links > 1 { // killed between publishing it and removing the temporary name
-		err := unix.Unlink(path)
-		return err == nil, err
+		return false, unix.Unlink(path)
 	}
 	l := fileLocks{ofdLocks{fd: fd}}
 	if err := l.lockName(); err != nil {
@@ -646,15 +671,16 @@ func (f *file) leave() error {
 			err = nil // removed already, or another user's to remove
 		}
 	}
+	f.left = true
 	return errors.Join(err, f.close())
 }
 
 // close gives the descriptor back, and before that the token: a program that is
 // just being started may have the descriptor for a moment longer.
 func (f *file) close() error {
-	f.left = true
 	if f.token != noToken {
 		f.locks().drop(f.token)
+		f.token = noToken
 	}
 	return os.NewSyscallError("close", unix.Close(f.fd))
 }
@@ -790,7 +816,7 @@ func exists(path string) bool {
 func noPermission(path string, access int) error {
 	info, err := statPath(path)
 	if err != nil {
-		return fs.ErrPermission
+		return detail(fs.ErrPermission, "permission denied: this user may not search %s", filepath.Dir(path))
 	}
 	hint := ""
 	if access == unix.O_RDWR && unix.Access(path, unix.R_OK) == nil {

@@ -96,11 +96,13 @@ func (h Hammer) swing(t *testing.T, path, counter string, names []string) (books
 			break
 		}
 		time.Sleep(time.Until(workers[next].dies))
+		require.True(t, workers[next].Running(), "a process ended before it was killed")
 		workers[next].Kill()
 		workers[next] = start()
 	}
 	time.Sleep(time.Until(over))
 	for i, w := range workers {
+		require.True(t, w.Running(), "a process ended before it was killed")
 		if i%2 == 0 {
 			w.Kill()
 		} else {

@@ -125,9 +125,11 @@ func untilLastClose(t *testing.T) {
 		a.Bytes()[0] = 1
 		require.NoError(t, a.Close())
 		require.NoError(t, b.Close())
-		require.Equal(t, byte(1), open(t, name, nil).Bytes()[0], "a reader keeps it")
+		d := open(t, name, nil)
+		require.Equal(t, byte(1), d.Bytes()[0], "a reader keeps it")
 		require.NoError(t, c.Close())
-		// the one that was just opened is closed by the test's end
+		require.NoError(t, d.Close())
+		absent(t, name)
 	})
 
 	t.Run("in whatever order", func(t *testing.T) {
@@ -165,6 +167,24 @@ func untilLastClose(t *testing.T) {
 		require.NoError(t, old.Close())
 		require.Equal(t, 20, open(t, name, nil).Size(), "it removes nothing newer")
 		require.NoError(t, renewed.Close())
+	})
+
+	t.Run("many who close at once do not wait for each other", func(t *testing.T) {
+		name := Name(t)
+		segs := []shm.Segment{create(t, name, 10, last)}
+		for range 500 {
+			segs = append(segs, open(t, name, nil))
+		}
+		var group sync.WaitGroup
+		for _, seg := range segs {
+			group.Go(func() {
+				if err := seg.Close(); err != nil {
+					t.Errorf("closing: %v", err)
+				}
+			})
+		}
+		group.Wait()
+		absent(t, name)
 	})
 
 	t.Run("a user who is killed is not the last to close", func(t *testing.T) {
@@ -330,6 +350,13 @@ func scope(t *testing.T) {
 		})
 		require.NoError(t, s.Close())
 		require.Len(t, seg.Bytes(), 10)
+	})
+
+	t.Run("what it is asked for is checked", func(t *testing.T) {
+		s := shm.NewScope(context.Background())
+		defer s.Close()
+		_, err := s.Create(Name(t), 10, &shm.Options{Lifetime: 99})
+		require.ErrorIs(t, err, fs.ErrInvalid)
 	})
 
 	t.Run("after its end", func(t *testing.T) {

@@ -169,6 +169,16 @@ func (p *Process) Ask(words ...any) string {
 	return strings.TrimSpace(rest)
 }
 
+// Running says whether the process, which has nothing to say, has not ended.
+func (p *Process) Running() bool {
+	select {
+	case _, open := <-p.lines:
+		return open
+	default:
+		return true
+	}
+}
+
 // Kill ends the process as kill -9 does and waits until it is gone.
 func (p *Process) Kill() {
 	p.cmd.Process.Kill()
