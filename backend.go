@@ -57,6 +57,10 @@ type attachment interface {
 	// leave; else it is fs.ErrNotExist.
 	unlink() error
 
+	// hasName says whether the name still leads to this segment, as far as that
+	// can be told.
+	hasName() bool
+
 	// unmap gives the memory back. This process is still one of the segment's
 	// users.
 	unmap() error

@@ -591,6 +591,11 @@ func (o *object) stat() (Info, error) {
 		"Python's resource tracker (track=False prevents it) or the end of a login session may have")
 }
 
+func (o *object) hasName() bool {
+	named, err := o.named()
+	return named || err != nil
+}
+
 // named says whether this object has its name still, as far as that can be
 // told.
 func (o *object) named() (bool, error) {

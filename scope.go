@@ -130,10 +130,15 @@ func (h *handle) release() error {
 	return nil
 }
 
-// gone says whether there is nothing left to release.
+// gone says whether there is nothing left to release. What has been closed here
+// and unlinked elsewhere is not held any longer.
 func (h *handle) gone() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if !h.left && h.mem.Load() == nil && !h.a.hasName() {
+		h.kept = false
+		h.leaveIfDone() // there is no name to remove, and nobody to tell
+	}
 	return h.left
 }
 

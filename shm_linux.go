@@ -603,11 +603,11 @@ func (f *file) stat() (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	if !f.named() && !info.unlinked() {
+	if !f.hasName() && !info.unlinked() {
 		// Between an unlink and its mark lies a moment, under the name lock.
 		info, err = f.statLocked()
 	}
-	if err == nil && !f.named() && !info.unlinked() {
+	if err == nil && !f.hasName() && !info.unlinked() {
 		err = detail(ErrNameLost, "its name is gone or belongs to another segment, and no user of this library unlinked it: "+
 			"Python's resource tracker (track=False prevents it), systemd's RemoveIPC or rm may have")
 	}
@@ -628,8 +628,8 @@ func (f *file) statLocked() (fileInfo, error) {
 	return statFD(f.fd)
 }
 
-// named says whether the path still leads to this file.
-func (f *file) named() bool {
+// hasName says whether the path still leads to this file.
+func (f *file) hasName() bool {
 	now, err := statPath(f.path)
 	return err == nil && now.id == f.id
 }
@@ -640,7 +640,7 @@ func (f *file) unlink() error {
 	}
 	// What has the name now may be anything, and is looked at before it is
 	// opened, locked and complained about.
-	if !f.named() {
+	if !f.hasName() {
 		return errReplaced
 	}
 	fd, err := openSegment(f.path, unix.O_RDONLY)

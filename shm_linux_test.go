@@ -736,3 +736,52 @@ func TestDebug(t *testing.T) {
 		}, "a fault in memory that is closed is no segment's fault")
 	}
 }
+
+// TestPruneLeavesOthersAlone has files that look a little like what Prune is to
+// remove.
+func TestPruneLeavesOthersAlone(t *testing.T) {
+	dir := dirIn(t, "/dev/shm")
+	t.Setenv("SHM_DIR", dir)
+	for name, mode := range map[string]uint32{
+		".tmp-cache.db":                   0o600,
+		".shm-cache.db":                   0o600,
+		".shm-ABCDEFGHIJKLMNOPQRSTUVWXYZ": 0o600,
+		".hidden":                         0o1600,
+		"sem.sema":                        0o1600,
+		"lasting":                         0o600,
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("important"), 0o600))
+		require.NoError(t, unix.Chmod(filepath.Join(dir, name), mode))
+	}
+	seg, err := shm.Create("live", 10, nil)
+	require.NoError(t, err)
+	defer seg.Close()
+	second := ".shm-" + strings.Repeat("a", 26)
+	require.NoError(t, os.Link(filepath.Join(dir, "live"), filepath.Join(dir, second)))
+	removed, err := shm.Prune()
+	require.NoError(t, err)
+	require.Empty(t, removed, "the second name of a live segment is not a segment")
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, entries, 7, "%v", entries)
+	_, err = seg.Stat()
+	require.NoError(t, err)
+}
+
+// TestFailedOpenRemovesNothing opens, and cannot map, what killed users of an
+// UntilLastClose segment have left.
+func TestFailedOpenRemovesNothing(t *testing.T) {
+	if math.MaxInt == math.MaxInt32 || Emulated() {
+		t.Skip("this needs a file that has an address in no process")
+	}
+	dir := dirIn(t, "/dev/shm")
+	t.Setenv("SHM_DIR", dir)
+	path := filepath.Join(dir, "orphan")
+	require.NoError(t, os.WriteFile(path, nil, 0o600))
+	require.NoError(t, os.Truncate(path, 1<<56))
+	require.NoError(t, unix.Chmod(path, 0o1600))
+	_, err := shm.Open("orphan", nil)
+	require.ErrorIs(t, err, shm.ErrTooLarge)
+	require.Contains(t, err.Error(), "72057594037927936 bytes")
+	require.FileExists(t, path)
+}

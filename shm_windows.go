@@ -541,6 +541,8 @@ func (f *file) stat() (Info, error) {
 	return info, err
 }
 
+func (f *file) hasName() bool { return !errors.Is(f.stillNamed(), errReplaced) }
+
 // nameLost is for a segment that does not have its name.
 func (f *file) nameLost() error {
 	if f.unlinkedNow() {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -350,6 +351,23 @@ func scope(t *testing.T) {
 		})
 		require.NoError(t, s.Close())
 		require.Len(t, seg.Bytes(), 10)
+	})
+
+	t.Run("what was unlinked elsewhere is not held", func(t *testing.T) {
+		p := Start(t)
+		held := func() int {
+			n, err := strconv.Atoi(p.Ask("descriptors"))
+			require.NoError(t, err)
+			return n
+		}
+		before := held()
+		for range 50 {
+			name := Name(t)
+			p.Ask("create", name, 10, "scope")
+			p.Ask("close")
+			require.NoError(t, shm.Unlink(name))
+		}
+		require.Less(t, held()-before, 20)
 	})
 
 	t.Run("what it is asked for is checked", func(t *testing.T) {

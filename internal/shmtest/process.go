@@ -214,6 +214,7 @@ func (p *Process) Exit() {
 //	rm NAME                    unlink by name
 //	stat NAME                  answers the users
 //	prune                      answers the names of what went
+//	descriptors                answers how many are open
 func obey(in io.Reader, out io.Writer) {
 	var seg shm.Segment
 	scope := shm.NewScope(context.Background())
@@ -275,6 +276,8 @@ func obey(in io.Reader, out io.Writer) {
 			var info shm.Info
 			info, err = shm.Stat(words[1])
 			result = info.Users
+		case "descriptors":
+			result = len(descriptors())
 		case "prune":
 			var infos []shm.Info
 			infos, err = shm.Prune()
