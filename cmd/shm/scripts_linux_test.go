@@ -12,7 +12,7 @@ import (
 
 func TestMain(m *testing.M) {
 	shmtest.Surround()
-	testscript.Main(m, map[string]func(){"shm": main})
+	testscript.Main(shmtest.Audited{M: m}, map[string]func(){"shm": main})
 }
 
 // TestScripts runs testdata/*.txt. Each has a directory of its own for its

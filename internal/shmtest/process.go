@@ -43,20 +43,27 @@ const obedient = "obedient"
 // Role adds a role of a package's own, before Main.
 func Role(name string, play func(in io.Reader, out io.Writer)) { roles[name] = play }
 
-// Main is what a package's TestMain calls. It runs the tests and then fails if
-// they left a segment, a mapping or a descriptor behind; in a second process it
-// plays that one's role instead.
+// Main is what a package's TestMain calls: an Audited run, or in a second
+// process the role of that one.
 func Main(m *testing.M) {
 	Surround()
 	if role := os.Getenv(childVar); role != "" {
 		roles[role](os.Stdin, os.Stdout)
 		return // without Close, as a killed process would
 	}
+	os.Exit(Audited{m}.Run())
+}
+
+// Audited is a package's tests, which fail if they leave a segment, a mapping or
+// a descriptor behind.
+type Audited struct{ M interface{ Run() int } }
+
+func (a Audited) Run() (code int) {
 	remove := ownDirectory()
+	defer remove()
 	before := descriptors()
-	code := m.Run()
+	code = a.M.Run()
 	left := leftovers()
-	remove()
 	for _, d := range descriptors() {
 		if !slices.Contains(before, d) {
 			left = append(left, "descriptor "+d)
@@ -66,7 +73,7 @@ func Main(m *testing.M) {
 		fmt.Fprintf(os.Stderr, "the tests left behind:\n%s\n", strings.Join(left, "\n"))
 		code = 1
 	}
-	os.Exit(code)
+	return code
 }
 
 // Process is a second process, as a rule this test binary, doing what it is
