@@ -287,9 +287,9 @@ func (system) attach(name string, o Options) (attachment, error) {
 	}
 	// Its last user may be taking the name away, so that another segment may
 	// follow.
-	var s *opened
+	var f *file
 	_, err = poll(patience, func() (bool, error) {
-		s, err = enter(path, o)
+		f, err = enter(path, o)
 		return !errors.Is(err, errReplaced), err
 	})
 	if errors.Is(err, fs.ErrNotExist) {
@@ -298,37 +298,45 @@ func (system) attach(name string, o Options) (attachment, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &file{opened: *s, readOnly: o.ReadOnly}
-	err = f.mapAll()
-	if err == nil && !f.unlinkedNow() { // else the name is no longer its own
-		err = f.export()
-	}
-	if err != nil {
-		return nil, errors.Join(err, f.unmap(), f.leave())
-	}
 	return f, nil
 }
 
-// enter opens the file under the path and takes a token.
-func enter(path string, o Options) (*opened, error) {
+// enter opens the file under the path and becomes a user of the segment. Whoever
+// fails in that was none, and removes nothing.
+func enter(path string, o Options) (*file, error) {
 	s, err := openSegment(path)
 	if err != nil {
 		return nil, err
 	}
-	if err = cmp.Or(trusted(s.owner, o), mappable(s.size)); err == nil {
-		_, err = attendIfNeeded(&s.locks, s.lifetime)
+	f := &file{opened: *s, readOnly: o.ReadOnly}
+	if err := f.join(o); err != nil {
+		return nil, errors.Join(err, f.unmap(), f.withdraw(), f.close())
 	}
-	if err == nil && s.lifetime == UntilLastClose {
-		// Its last user may have been closing it when the token was taken.
-		if err = s.locks.settleName(); err == nil {
-			err = s.stillNamed()
+	return f, nil
+}
+
+// join takes its token when nothing else can fail: whose last Close comes
+// earlier removes the name, and later finds the token.
+func (f *file) join(o Options) error {
+	if err := cmp.Or(trusted(f.owner, o), mappable(f.size)); err != nil {
+		return err
+	}
+	if err := f.mapAll(); err != nil {
+		return err
+	}
+	if !f.unlinkedNow() { // else the name is no longer its own
+		if err := f.export(); err != nil {
+			return err
 		}
 	}
-	if err != nil {
-		s.close()
-		return nil, err
+	if _, err := attendIfNeeded(&f.locks, f.lifetime); err != nil || f.lifetime != UntilLastClose {
+		return err
 	}
-	return s, nil
+	// Its last user may have been closing it when the token was taken.
+	if err := f.locks.settleName(); err != nil {
+		return err
+	}
+	return f.stillNamed()
 }
 
 // trusted says why a segment is not to be mapped because of whose it is.

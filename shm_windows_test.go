@@ -206,6 +206,37 @@ func TestNothingIsLeft(t *testing.T) {
 	require.Empty(t, entries)
 }
 
+// TestFailedOpen leaves a segment that nobody has open, and that the last Close
+// would remove, as it was.
+func TestFailedOpen(t *testing.T) {
+	name := Name(t)
+	seg, err := shm.Create(name, 10, &shm.Options{Lifetime: shm.UntilLastClose})
+	require.NoError(t, err)
+	t.Cleanup(func() { seg.Close() })
+	killed := Path(name) + ".killed"
+	require.NoError(t, os.Rename(Path(name), killed)) // so that the last Close cannot remove it
+	t.Cleanup(func() { os.Remove(killed) })
+	require.NoError(t, seg.Close())
+	require.NoError(t, os.Rename(killed, Path(name)))
+
+	p, err := windows.UTF16PtrFromString(name)
+	require.NoError(t, err)
+	stranger, err := windows.CreateFileMapping(windows.InvalidHandle, nil, windows.PAGE_READWRITE, 0, 4096, p)
+	require.NoError(t, err)
+	_, err = shm.Open(name, nil)
+	require.NoError(t, windows.CloseHandle(stranger))
+	require.ErrorIs(t, err, shm.ErrForeign)
+	require.FileExists(t, Path(name))
+
+	seg, err = shm.Open(name, nil)
+	require.NoError(t, err)
+	info, err := seg.Stat()
+	require.NoError(t, err)
+	require.Equal(t, 1, info.Users, "who could not open it is no user")
+	require.NoError(t, seg.Close())
+	require.NoFileExists(t, Path(name), "whoever could open it removes it")
+}
+
 func TestDirs(t *testing.T) {
 	t.Run("by default", func(t *testing.T) {
 		t.Setenv("SHM_DIR", "")
