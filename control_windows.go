@@ -1,6 +1,7 @@
 package shm
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
@@ -87,6 +88,11 @@ func (c control) write(page []byte) {
 func parseControl(page []byte, data int64) (control, error) {
 	le := binary.LittleEndian
 	page = append([]byte(nil), page...) // which nobody changes while it is looked at
+	if len(bytes.Trim(page, "\x00")) == 0 {
+		// It is written through a view, and the file's name may reach the disk
+		// before it does.
+		return control{}, detail(ErrUnfinished, "its control page is empty: the machine stopped before Windows wrote it; unlink it")
+	}
 	if string(page[:len(controlMagic)]) != controlMagic {
 		return control{}, detail(ErrForeign, "its file has no control page and so is not a segment")
 	}

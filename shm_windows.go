@@ -111,10 +111,15 @@ func (s *opened) close() error {
 	return os.NewSyscallError("CloseHandle", windows.CloseHandle(s.handle))
 }
 
+// noneThere says whether openSegment found no segment, or what is none.
+func noneThere(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrForeign) || errors.Is(err, ErrUnfinished)
+}
+
 // stillNamed is errReplaced unless the path still leads to this segment.
 func (s *opened) stillNamed() error {
 	now, err := openSegment(s.path)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrForeign) {
+	if noneThere(err) {
 		return errReplaced
 	}
 	if err != nil {
@@ -373,11 +378,15 @@ func (system) unlink(name string) error {
 	// one to remove.
 	_, err = poll(patience, func() (bool, error) {
 		s, err := openSegment(path)
-		if err != nil {
-			return true, err
+		switch {
+		case errors.Is(err, ErrUnfinished):
+			_, removed, pruneErr := pruneLeftover(path)
+			if removed || pruneErr != nil {
+				err = pruneErr
+			}
+		case err == nil:
+			err = errors.Join(s.remove(), s.close())
 		}
-		defer s.close()
-		err = s.remove()
 		return !errors.Is(err, errReplaced), err
 	})
 	if errors.Is(err, fs.ErrNotExist) {
@@ -470,9 +479,13 @@ func (system) prune() (removed []Info, err error) {
 	return removed, errors.Join(append(errs, err)...)
 }
 
-// pruneSegment removes an UntilLastClose segment that nobody has open.
+// pruneSegment removes an UntilLastClose segment that nobody has open, or what
+// the machine's end has left of any segment.
 func pruneSegment(path string) (info Info, removed bool, err error) {
 	s, err := openSegment(path)
+	if errors.Is(err, ErrUnfinished) {
+		return pruneLeftover(path)
+	}
 	if err != nil {
 		return Info{}, false, err
 	}
@@ -489,8 +502,8 @@ func pruneSegment(path string) (info Info, removed bool, err error) {
 	return info, removed, err
 }
 
-// pruneLeftover deletes a draft whose creator was killed, or what could not be
-// deleted when its name was removed.
+// pruneLeftover deletes a draft whose creator was killed, what could not be
+// deleted when its name was removed, or an unfinished file that has a name.
 func pruneLeftover(path string) (info Info, removed bool, err error) {
 	handle, err := openFile(path, windows.GENERIC_READ, nil, windows.OPEN_EXISTING, 0)
 	if err != nil {
@@ -510,10 +523,30 @@ func pruneLeftover(path string) (info Info, removed bool, err error) {
 	}
 	locks := fileLocks{handle: handle}
 	err = locks.withName(func() error {
-		removed, err = removeUnused(&locks, func() error { return deleteFile(path) })
+		removed, err = removeUnused(&locks, func() error {
+			if isSegment(filepath.Base(path)) {
+				if err := stillUnfinished(path); err != nil {
+					return err
+				}
+			}
+			return deleteFile(path)
+		})
 		return err
 	})
 	return Info{Name: filepath.Base(path), Size: stat.size, Mode: onlyMode, Owner: owner, Foreign: -1}, removed, err
+}
+
+// stillUnfinished is errReplaced if a segment has taken the place of an
+// unfinished file. The caller holds the name lock.
+func stillUnfinished(path string) error {
+	s, err := openSegment(path)
+	switch {
+	case errors.Is(err, ErrUnfinished):
+		return nil
+	case err == nil:
+		return errors.Join(errReplaced, s.close())
+	}
+	return err
 }
 
 // mapAll maps the file with its control page.
@@ -569,7 +602,7 @@ func (f *file) unlink() error {
 	}
 	// What has the name now may be anything.
 	now, err := openSegment(f.path)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrForeign) {
+	if noneThere(err) {
 		return errReplaced
 	}
 	if err != nil {

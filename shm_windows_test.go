@@ -68,6 +68,59 @@ func TestDamagedFiles(t *testing.T) {
 	require.NoError(t, os.WriteFile(Path(name), good, 0o600))
 }
 
+// TestPowerCut has a file whose name and size have reached the disk, and nothing
+// that was written through a view.
+func TestPowerCut(t *testing.T) {
+	t.Setenv("SHM_DIR", dirOf(t))
+	name := shm.NewName()
+	cut := func() {
+		seg, err := shm.Create(name, 10, nil)
+		require.NoError(t, err)
+		require.NoError(t, seg.Close())
+		require.NoError(t, os.WriteFile(Path(name), make([]byte, 8192), 0o600)) // the file stays the user's
+	}
+	cut()
+	_, openErr := shm.Open(name, nil)
+	_, statErr := shm.Stat(name)
+	for call, err := range map[string]error{"Open": openErr, "Stat": statErr} {
+		require.ErrorIs(t, err, shm.ErrUnfinished, call)
+		require.ErrorContains(t, err, "unlink it", call)
+	}
+	_, err := shm.Create(name, 10, nil)
+	require.ErrorIs(t, err, fs.ErrExist)
+	require.NoError(t, shm.Unlink(name))
+	require.NoFileExists(t, Path(name))
+	require.ErrorIs(t, shm.Unlink(name), fs.ErrNotExist)
+
+	cut()
+	removed, err := shm.Prune()
+	require.NoError(t, err)
+	require.Len(t, removed, 1)
+	require.Equal(t, filepath.Base(Path(name)), removed[0].Name)
+	require.NoFileExists(t, Path(name))
+
+	t.Run("in use", func(t *testing.T) {
+		seg, err := shm.Create(name, 10, nil)
+		require.NoError(t, err)
+		good, err := os.ReadFile(Path(name))
+		require.NoError(t, err)
+		overwrite := func(content []byte) {
+			f, err := os.OpenFile(Path(name), os.O_WRONLY, 0)
+			require.NoError(t, err)
+			_, err = f.Write(content)
+			require.NoError(t, errors.Join(err, f.Close()))
+		}
+		overwrite(make([]byte, len(good)))
+		require.ErrorIs(t, shm.Unlink(name), shm.ErrUnfinished)
+		removed, err := shm.Prune()
+		require.NoError(t, err)
+		require.Empty(t, removed)
+		require.FileExists(t, Path(name))
+		overwrite(good)
+		require.NoError(t, errors.Join(seg.Unlink(), seg.Close()))
+	})
+}
+
 // TestNameLost deletes and renames files as strangers may.
 func TestNameLost(t *testing.T) {
 	for what, lose := range map[string]func(path string) error{
