@@ -116,8 +116,7 @@ func deleteFile(path string) error {
 	if err != nil {
 		return os.NewSyscallError("CreateFile", err)
 	}
-	flags := []byte{windows.FILE_DISPOSITION_DELETE | windows.FILE_DISPOSITION_POSIX_SEMANTICS, 0, 0, 0}
-	err = windows.SetFileInformationByHandle(handle, windows.FileDispositionInfoEx, &flags[0], uint32(len(flags)))
+	err = setDisposition(handle, windows.FILE_DISPOSITION_DELETE|windows.FILE_DISPOSITION_POSIX_SEMANTICS)
 	windows.CloseHandle(handle)
 	if err == nil {
 		return nil

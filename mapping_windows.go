@@ -99,6 +99,14 @@ func querySection(section windows.Handle) (sectionInfo, error) {
 	return info, nil
 }
 
+// setDisposition says by FILE_DISPOSITION flags whether and how a file goes.
+func setDisposition(file windows.Handle, flags uint32) error {
+	// Sound: the call reads the number, which is all of the structure, and
+	// keeps no pointer. As a number it is aligned, which the kernel insists on.
+	return windows.SetFileInformationByHandle(file, windows.FileDispositionInfoEx,
+		(*byte)(unsafe.Pointer(&flags)), uint32(unsafe.Sizeof(flags)))
+}
+
 // securityAttributes is how the system is told who may have a new thing. It does
 // not reach programs that this one starts.
 func securityAttributes(sd *windows.SECURITY_DESCRIPTOR) *windows.SecurityAttributes {
