@@ -66,11 +66,13 @@ func kindOf(h windows.Handle) string {
 	return "handle"
 }
 
-// ofSegment says whether a path leads to a segment's file, however the system
-// spells the drive, or to a file that is deleted.
+// ofSegment says whether a path leads to a segment's file or to one that is
+// deleted. The system may spell the drive and the directories above that of the
+// segments in another way than SHM_DIR: RUNNER~1 for runneradmin.
 func ofSegment(path string) bool {
-	dir := strings.TrimPrefix(Dir(), filepath.VolumeName(Dir()))
-	return strings.Contains(path, dir+`\`) || strings.Contains(path, `\$Deleted\`)
+	path = strings.ToLower(path)
+	dir := strings.ToLower(filepath.Base(Dir()))
+	return strings.Contains(path, `\`+dir+`\`) || strings.Contains(path, `\$deleted\`)
 }
 
 const ( // OBJECT_INFORMATION_CLASS
