@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/windows"
 )
@@ -89,7 +90,12 @@ func openFile(path string, access uint32, sa *windows.SecurityAttributes, how, f
 	return handle, err
 }
 
-// move renames a file and never replaces another.
+// movePatience is how long a denied renaming may be a scanner's doing, which
+// looks like one that is not permitted.
+const movePatience = patience / 5
+
+// move renames a file and never replaces another. It waits out scanners as
+// openFile does.
 func move(from, to string) error {
 	source, err := windows.UTF16PtrFromString(from)
 	if err != nil {
@@ -99,9 +105,16 @@ func move(from, to string) error {
 	if err != nil {
 		return err
 	}
+	begun := time.Now()
 	_, err = poll(patience, func() (bool, error) {
 		err := windows.MoveFileEx(source, target, 0)
-		return err != windows.ERROR_SHARING_VIOLATION, err
+		switch err {
+		case windows.ERROR_SHARING_VIOLATION:
+			return false, err
+		case windows.ERROR_ACCESS_DENIED:
+			return time.Since(begun) > movePatience, err
+		}
+		return true, err
 	})
 	if errors.Is(err, fs.ErrExist) {
 		return errTaken

@@ -50,7 +50,7 @@ func dir() (path string, own bool, err error) {
 }
 
 var localAppData = sync.OnceValues(func() (string, error) {
-	path, err := windows.KnownFolderPath(windows.FOLDERID_LocalAppData, windows.KF_FLAG_DEFAULT)
+	path, err := windows.KnownFolderPath(windows.FOLDERID_LocalAppData, windows.KF_FLAG_CREATE)
 	return path, os.NewSyscallError("SHGetKnownFolderPath", err)
 })
 
