@@ -68,7 +68,6 @@ type control struct {
 	size     int64
 	lifetime Lifetime
 	created  time.Time
-	unlinked bool
 }
 
 func (c control) write(page []byte) {
@@ -104,7 +103,6 @@ func parseControl(page []byte, data int64) (control, error) {
 		size:     int64(le.Uint64(page[atSize:])),
 		lifetime: Lifetime(le.Uint32(page[atLifetime:])),
 		created:  time.Unix(0, int64(le.Uint64(page[atCreated:]))),
-		unlinked: le.Uint64(page[atUnlinked:]) != 0,
 	}
 	length := le.Uint64(page[atNameLen:])
 	if c.size < 1 || c.size > data || paged(c.size) != data || length > maxNewName || c.lifetime != UntilUnlink && c.lifetime != UntilLastClose {

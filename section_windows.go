@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"golang.org/x/sys/windows"
 )
@@ -210,7 +209,7 @@ func (f *foreign) leave() error {
 // taken is what Create says of a name that something foreign has.
 func taken(err error) error {
 	if errors.Is(err, ErrForeign) {
-		return detail(fs.ErrExist, "%s", strings.TrimSpace(err.Error()))
+		return detail(fs.ErrExist, "%v", err)
 	}
 	return err
 }

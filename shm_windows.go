@@ -272,8 +272,9 @@ func (d *fileDraft) publish() (attachment, error) {
 		return nil, err
 	}
 	if err := d.export(); err != nil {
-		// Python was faster. Nobody can have opened the segment meanwhile: they
-		// would have failed in the same way.
+		// Python was faster. Who tried to open the segment in this moment failed
+		// in the same way, unless Python's came and went: they are left with one
+		// that was unlinked.
 		return nil, errors.Join(taken(err), ignoreNotExist(d.remove()))
 	}
 	return &d.file, nil
