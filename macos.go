@@ -82,8 +82,9 @@ func (m macos) find(name string, access int) (int, objectInfo, error) {
 	info, err := m.fstat(fd)
 	if err != nil {
 		m.Close(fd)
+		return -1, objectInfo{}, err
 	}
-	return fd, info, err
+	return fd, info, nil
 }
 
 var (

@@ -245,6 +245,7 @@ func sandboxed(t *testing.T) {
 		for _, command := range commands {
 			p.Tell(command)
 			require.Regexp(t, "^error permission .*"+denied+".*sandbox", p.Answer(), "%s without %s", command, denied)
+			p.Ask("umask 22") // and the error was one line
 		}
 	}
 	require.Equal(t, "1", free.Ask("stat a"))
