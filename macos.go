@@ -40,7 +40,7 @@ type calls interface {
 	Fstat(fd int) (size int64, mode, uid uint32, err error)
 	Mmap(fd, length, prot, flags int) ([]byte, error)
 	Close(fd int) error
-	BootID() string // names the time since the system was started
+	BootID() string // names the time since the system was started, "" if that is not to be known
 	MemSize() int64 // the machine's memory in bytes
 }
 
@@ -90,6 +90,7 @@ func (m macos) find(name string, access int) (int, objectInfo, error) {
 var (
 	errNoObject = detail(fs.ErrNotExist, "there is no segment of this name")
 	errNoAccess = detail(fs.ErrPermission, "permission denied: its mode does not let this user read it")
+	errNoBoot   = errors.New("a sandbox hides which start of the system this is (kern.bootsessionuuid), so no record can be believed")
 	errHalfMade = detail(fs.ErrNotExist, "there is no segment of this name, only what a creator that died left half made: Create or Prune clears it away")
 )
 
@@ -137,15 +138,23 @@ func callError(call string, err error) error {
 // describes says whether a record's facts are those of the object that the
 // system shows, and written by who may say so.
 func (m macos) describes(f *recordFile, r record, info objectInfo) bool {
-	return r.state == live && r.size > 0 && r.boot == m.BootID() && r.rounded == info.size && r.mode == info.mode && f.speaksFor(r, info)
+	return r.state == live && r.size > 0 && m.sameBoot(r) && r.rounded == info.size && r.mode == info.mode && f.speaksFor(r, info)
 }
 
 // halfMade says whether an object is what a creator left that died before it
 // was done. The caller has the name lock, so nobody is at it.
 func (m macos) halfMade(f *recordFile, r record, info objectInfo) bool {
-	return r.state == making && r.boot == m.BootID() && (info.size == 0 || info.size == r.rounded) &&
+	return r.state == making && m.sameBoot(r) && (info.size == 0 || info.size == r.rounded) &&
 		info.mode&^r.mode == 0 && f.speaksFor(r, info)
 }
+
+// sameBoot says whether the record is known to be of this start of the system.
+// Where a sandbox hides which one it is, nobody knows: see bootKnown.
+func (m macos) sameBoot(r record) bool { return m.bootKnown(r) && r.boot == m.BootID() }
+
+// bootKnown says whether a record can be told from one of another start of the
+// system. One that cannot is neither believed nor removed while its name exists.
+func (m macos) bootKnown(r record) bool { return r.boot != "" && m.BootID() != "" }
 
 // speaksFor says whether the record is the word of the object's owner, or of
 // root.
@@ -192,6 +201,9 @@ func (m macos) draft(name string, size int, o Options) (draft, error) {
 	if o.Lifetime == UntilLastClose {
 		if _, err := recordPath(name); err != nil {
 			return nil, noRegistry(o.Lifetime, err)
+		}
+		if m.BootID() == "" {
+			return nil, noRegistry(o.Lifetime, errNoBoot)
 		}
 	}
 	var limit unix.Rlimit
@@ -883,7 +895,7 @@ func (m macos) pruneRecord(f *recordFile) (removed Info, gone bool, err error) {
 	switch {
 	case err != nil && !errors.Is(err, fs.ErrNotExist) && err != errNoAccess:
 		return Info{}, false, err
-	case err == nil && r.state == blank,
+	case err == nil && (r.state == blank || !m.bootKnown(r)),
 		err == nil && m.describes(f, r, info) && r.lifetime == UntilUnlink:
 		return Info{}, false, nil
 	case err != nil || !half && !m.describes(f, r, info):

@@ -61,6 +61,7 @@ func TestMacOSOnXNU(t *testing.T) {
 		{"sizes", roundedSizes},
 		{"the name lost", nameLost},
 		{"another boot", anotherBoot},
+		{"no boot known", noBootKnown},
 		{"the registry lost", registryLost},
 		{"the registry lost before the last Close", lastCloseLost},
 		{"no registry", noRegistry},
@@ -515,6 +516,51 @@ func anotherBoot(t *testing.T) {
 	require.NoFileExists(t, recordOf(t, again))
 	require.Equal(t, 16384, opened(t, again, nil).Size())
 	made(t, gone, 10, nil)
+}
+
+// noBootKnown: who cannot tell one start of the system from another neither
+// believes records nor harms what they stand for.
+func noBootKnown(t *testing.T) {
+	boxed := Start(t, fmt.Sprintf("%s=%s,deny=sysctl", xnu.Variable, os.Getenv(xnu.Variable)))
+	live, lost, half, own := Name(t), Name(t), Name(t), Name(t)
+	seg := made(t, live, 5000, &shm.Options{Lifetime: shm.UntilLastClose})
+	killed := Start(t)
+	killed.Ask("create", lost, 5000, "last")
+	killed.Kill()
+	over, err := shm.Publishing(half, 20000)
+	require.NoError(t, err)
+	over()
+
+	require.Empty(t, boxed.Ask("prune"))
+	for _, name := range []string{live, lost, half} {
+		require.FileExists(t, recordOf(t, name))
+	}
+	again := opened(t, live, nil)
+	require.Equal(t, 5000, again.Size(), "what its record says is true still")
+	require.NoError(t, again.Close())
+	boxed.Tell("create", half, 10)
+	require.Contains(t, boxed.Answer(), "error exist")
+	boxed.Tell("create", own, 10, "last")
+	require.Regexp(t, "^error other .*kern.bootsessionuuid", boxed.Answer())
+
+	require.Equal(t, "16384", boxed.Ask("open", live))
+	require.NoError(t, seg.Close())
+	boxed.Ask("close")
+	_, err = shm.Stat(live)
+	require.NoError(t, err, "its Close cannot be known to be the last")
+
+	boxed.Ask("create", own, 10)
+	boxed.Ask("close")
+	removed, err := shm.Prune()
+	require.NoError(t, err)
+	require.FileExists(t, recordOf(t, own), "nobody knows of which boot it is")
+	names := []string{}
+	for _, i := range removed {
+		names = append(names, i.Name)
+	}
+	require.ElementsMatch(t, []string{live, lost, half}, names)
+	boxed.Ask("rm", own)
+	require.NoFileExists(t, recordOf(t, own))
 }
 
 // registryLost: what is attached goes on, and so does everybody else.

@@ -33,7 +33,7 @@ type Model struct {
 	Page int64 // 4096 on Intel and under Rosetta, 16384 on Apple silicon
 
 	User   int                   // who calls, -1 for the process's own user
-	Deny   []string              // calls that a sandbox denies: "shm_open", "mmap", …
+	Deny   []string              // calls that a sandbox denies: "shm_open", "mmap", "sysctl", …
 	Fail   map[string]unix.Errno // calls that fail
 	Killed string                // "3-" kills the process before its third call, "3+" after it
 	Flip   []string              // rules that do not hold
@@ -330,8 +330,11 @@ func (m *Model) Names() ([]string, error) {
 	return names, err
 }
 
-// BootID is kern.bootsessionuuid.
+// BootID is kern.bootsessionuuid, or empty where that must not be read.
 func (m *Model) BootID() string {
+	if m.denies("sysctl") {
+		return ""
+	}
 	id, _ := os.ReadFile(m.bootFile())
 	return string(id)
 }
@@ -364,7 +367,7 @@ func (m *Model) call(name string, do func() error) error {
 	if m.Killed == n+"-" {
 		unix.Kill(os.Getpid(), unix.SIGKILL)
 	}
-	if slices.Contains(m.Deny, name) && m.holds(sandbox) {
+	if m.denies(name) {
 		return unix.EPERM
 	}
 	if errno, ok := m.Fail[name]; ok {
@@ -376,6 +379,8 @@ func (m *Model) call(name string, do func() error) error {
 	}
 	return err
 }
+
+func (m *Model) denies(call string) bool { return slices.Contains(m.Deny, call) && m.holds(sandbox) }
 
 func (m *Model) holds(rule string) bool { return !slices.Contains(m.Flip, rule) }
 
