@@ -88,10 +88,11 @@ func (m macos) find(name string, access int) (int, objectInfo, error) {
 }
 
 var (
-	errNoObject = detail(fs.ErrNotExist, "there is no segment of this name")
-	errNoAccess = detail(fs.ErrPermission, "permission denied: its mode does not let this user read it")
-	errNoBoot   = errors.New("a sandbox hides which start of the system this is (kern.bootsessionuuid), so no record can be believed")
-	errHalfMade = detail(fs.ErrNotExist, "there is no segment of this name, only what a creator that died left half made: Create or Prune clears it away")
+	errNoObject   = detail(fs.ErrNotExist, "there is no segment of this name")
+	errPublishing = detail(fs.ErrExist, "another process has been publishing a segment of this name for %v", patience)
+	errNoAccess   = detail(fs.ErrPermission, "permission denied: its mode does not let this user read it")
+	errNoBoot     = errors.New("a sandbox hides which start of the system this is (kern.bootsessionuuid), so no record can be believed")
+	errHalfMade   = detail(fs.ErrNotExist, "there is no segment of this name, only what a creator that died left half made: Create or Prune clears it away")
 )
 
 func checkObjectName(name string) error {
@@ -224,8 +225,30 @@ func (m macos) draft(name string, size int, o Options) (draft, error) {
 	return d, nil
 }
 
-// free is errTaken where publish would surely say so too.
+// free says where publish would surely find the name taken. Another creator is
+// waited for, for it may fail.
 func (m macos) free(name string) error {
+	_, err := poll(patience, func() (bool, error) {
+		err := m.freeNow(name)
+		return err != errMaking, err
+	})
+	switch err {
+	case errMaking:
+		return errPublishing
+	case errBusy:
+		return nil // publish will see
+	}
+	return err
+}
+
+func (m macos) freeNow(name string) error {
+	f, err := m.held(name, unix.F_RDLCK)
+	if err != nil {
+		return err
+	}
+	if f != nil {
+		defer f.close()
+	}
 	info, err := m.look(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -234,16 +257,7 @@ func (m macos) free(name string) error {
 		return errTaken
 	case err != nil:
 		return err
-	}
-	f, err := m.held(name, unix.F_RDLCK)
-	if err != nil {
-		return nil // somebody is at it
-	}
-	if f == nil {
-		return errTaken
-	}
-	defer f.close()
-	if m.halfMade(f, f.read(), info) {
+	case f != nil && m.halfMade(f, f.read(), info):
 		return nil
 	}
 	return errTaken
@@ -267,7 +281,7 @@ func (d *macDraft) publish() (attachment, error) {
 	})
 	switch {
 	case !ok && errors.Is(err, errMaking):
-		return nil, detail(fs.ErrExist, "another process has been publishing a segment of this name for %v", patience)
+		return nil, errPublishing
 	case err != nil:
 		return nil, err
 	}

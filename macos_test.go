@@ -273,7 +273,10 @@ func beingPublished(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, removed)
 		require.Less(t, time.Since(before), time.Second, "nobody waits for it")
-		_, err = shm.Create(name, 10, nil)
+		_, err = shm.Create(name, 10, &shm.Options{Init: func([]byte) error {
+			t.Error("it is filled in vain")
+			return nil
+		}})
 		require.ErrorIs(t, err, fs.ErrExist)
 		over()
 		require.NoError(t, made(t, name, 10, nil).Unlink())
