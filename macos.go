@@ -495,11 +495,15 @@ func (m macos) record(name string) (f *recordFile, made bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	f, err = makeRecord(path, record{id: newID(), name: name, rounded: info.size, mode: info.mode, uid: info.uid, boot: m.BootID()})
+	f, err = m.makeBlank(path, name, info)
 	if err == errBusy {
 		return nil, false, err
 	}
 	return f, err == nil, nil
+}
+
+func (m macos) makeBlank(path, name string, info objectInfo) (*recordFile, error) {
+	return makeRecord(path, record{id: newID(), name: name, rounded: info.size, mode: info.mode, uid: info.uid, boot: m.BootID()})
 }
 
 func (o *object) open(opt Options) (err error) {
@@ -698,29 +702,48 @@ func (o *object) unlinkOpen() error {
 }
 
 // unlinkLeft is unlink after the record has been closed. What is there now may
-// be another.
+// be another; what is no record of this name any more was lost.
 func (o *object) unlinkLeft() error {
 	_, err := poll(patience, func() (bool, error) {
 		f, err := hold(o.file.path, unix.F_WRLCK)
+		if err == errNoRecord {
+			err = o.unlinkLost()
+			return err != errBusy, err
+		}
 		if err != nil {
 			return err != errBusy, err
 		}
 		defer f.close()
-		if f.read().id != o.id {
+		if r := f.read(); r.name != "" && r.id != o.id {
 			return true, errReplaced
 		}
 		now := *o
 		now.file = f
 		return true, now.removeHeld()
 	})
-	if err == errMaking || err == errNoRecord {
+	if err == errMaking {
 		return errReplaced
 	}
 	return err
 }
 
-// removeHeld is removeNamed for who has the name lock. A record that is not at its path although nobody unlinked the name
-// was lost; then all that can be seen is whether the name has a later life.
+// unlinkLost is unlinkLeft without the record: a new one is the name lock
+// meanwhile, if it can be had.
+func (o *object) unlinkLost() error {
+	f, err := o.m.makeBlank(o.file.path, o.name, o.info)
+	if err == errBusy {
+		return err
+	}
+	if err == nil {
+		defer f.close()
+		defer f.remove()
+	}
+	return o.removeNamed()
+}
+
+// removeHeld is removeNamed for who has the name lock. A record that is not at
+// its path although nobody unlinked the name was lost; then all that can be seen
+// is whether the name has a later life.
 func (o *object) removeHeld() error {
 	r := o.file.read()
 	if r.state == unlinked {

@@ -605,6 +605,19 @@ func registryLost(t *testing.T) {
 				require.NoError(t, renewed.Unlink())
 			})
 		}
+		t.Run(what+", after Close", func(t *testing.T) {
+			dir := dirIn(t, Dir())
+			t.Setenv("SHM_DIR", dir)
+			name := Name(t)
+			seg := made(t, name, 5000, nil)
+			require.NoError(t, seg.Close())
+			lose(t, dir, name)
+			require.NoError(t, seg.Unlink())
+			_, err := shm.Stat(name)
+			require.ErrorIs(t, err, fs.ErrNotExist)
+			require.ErrorIs(t, seg.Unlink(), fs.ErrNotExist)
+			require.NoFileExists(t, recordOf(t, name))
+		})
 	}
 }
 
