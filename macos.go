@@ -524,7 +524,10 @@ func (o *object) open(opt Options) (err error) {
 		return err
 	}
 	o.known = o.m.describe(o.name, o.info, o.file)
-	if err := o.mapObject(int(o.known.Size), opt.ReadOnly); err != nil {
+	switch err := o.mapObject(int(o.known.Size), opt.ReadOnly); {
+	case errors.Is(err, unix.ENOMEM):
+		return detail(ErrTooLarge, "%d bytes: this process has no room for them in its addresses", o.known.Size)
+	case err != nil:
 		return err
 	}
 	if o.file != nil {

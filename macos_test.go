@@ -229,6 +229,24 @@ func everyCallFails(t *testing.T) {
 			require.Equal(t, "1", p.Ask("stat a"), "it is still a segment")
 		}
 	})
+	t.Run("open", func(t *testing.T) {
+		_, env := elsewhere(t)
+		orphan, observer := Start(t, env("")...), Start(t, env("")...)
+		orphan.Ask("create a 10 last")
+		orphan.Kill()
+		for _, call := range []string{"shm_open", "fstat", "mmap"} {
+			p := Start(t, env(fmt.Sprintf("fail=%s:%d", call, int(unix.ENOMEM)))...)
+			p.Tell("open a")
+			want := call
+			if call == "mmap" {
+				want = "no room"
+			}
+			require.Regexp(t, "^error other .*"+want, p.Answer())
+			require.Equal(t, "0", observer.Ask("stat a"), "an Open that fails is no last Close")
+		}
+		require.Equal(t, "10", observer.Ask("open a"))
+		observer.Ask("close")
+	})
 }
 
 func sandboxed(t *testing.T) {
