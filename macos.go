@@ -530,7 +530,7 @@ func (o *object) open(opt Options) (err error) {
 	case err != nil:
 		return err
 	}
-	if o.file != nil {
+	if o.file != nil && !opt.Observe {
 		o.token, err = attendIfNeeded(o.file, o.known.Lifetime)
 	}
 	return err

@@ -31,6 +31,11 @@ type Options struct {
 	// together with Init.
 	ReadOnly bool
 
+	// Observe makes Open, with ReadOnly, look without being one of the segment's
+	// users: it is not counted, keeps no UntilLastClose segment in existence,
+	// and its Close removes nothing. For programs that show what is there.
+	Observe bool
+
 	// AnyOwner makes Open accept a segment that belongs to neither this user
 	// nor root. Its owner can truncate it at any moment: see [Guard].
 	AnyOwner bool
@@ -57,6 +62,8 @@ func (o *Options) forOpen() (Options, error) {
 		return Options{}, invalid("Options.Sparse has no meaning for Open: the creator chose it")
 	case o.Lifetime != UntilUnlink:
 		return Options{}, invalid("Options.Lifetime has no meaning for Open: the creator chose it")
+	case o.Observe && !o.ReadOnly:
+		return Options{}, invalid("Options.Observe is for those who only look: it wants Options.ReadOnly")
 	}
 	return *o, nil
 }
@@ -76,6 +83,8 @@ func (o *Options) forOpenOrCreate() (Options, error) {
 		return Options{}, invalid("Options.Mode %#o does not let the owner read (0400)", uint32(opt.Mode))
 	case opt.Lifetime != UntilUnlink && opt.Lifetime != UntilLastClose:
 		return Options{}, invalid("Options.Lifetime is %v: it must be UntilUnlink or UntilLastClose", opt.Lifetime)
+	case opt.Observe:
+		return Options{}, invalid("Options.Observe is for Open alone: who creates a segment is its user")
 	case opt.ReadOnly && opt.Init == nil:
 		return Options{}, invalid("Options.ReadOnly makes a new segment useless without Options.Init: it would be zeros for ever")
 	}

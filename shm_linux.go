@@ -284,13 +284,13 @@ func (f *file) open(o Options) (err error) {
 	if f.mem, err = mapFile(f.name, f.fd, int(info.size), o.ReadOnly); err != nil {
 		return mapError(err, info.size)
 	}
-	if f.token, err = attendIfNeeded(f.locks(), f.lifetime); err != nil {
+	if o.Observe {
+		return nil
+	}
+	if f.token, err = attendIfNeeded(f.locks(), f.lifetime); err != nil || f.lifetime == UntilUnlink {
 		return err
 	}
-	if f.lifetime == UntilLastClose {
-		return f.stillAt(f.path)
-	}
-	return nil
+	return f.stillAt(f.path)
 }
 
 // mapError says what it means that an existing segment cannot be mapped.

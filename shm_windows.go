@@ -335,6 +335,9 @@ func (f *file) join(o Options) error {
 			return err
 		}
 	}
+	if o.Observe {
+		return nil
+	}
 	if _, err := attendIfNeeded(&f.locks, f.lifetime); err != nil || f.lifetime != UntilLastClose {
 		return err
 	}

@@ -257,7 +257,7 @@ func TestDemoKilled(t *testing.T) {
 		info, err := shm.Stat(name)
 		return err == nil && info.Users == 0
 	}, deadline, time.Millisecond)
-	require.Regexp(t, name+` .* last close +0 +- +-\n`, command("ls"))
+	require.Regexp(t, name+` .* last close +0 +3000000 +\[`, command("ls"))
 	require.Contains(t, command("stat", name), "\nusers:           0\n")
 	require.Equal(t, []string{name}, r.left(t))
 

@@ -15,17 +15,10 @@ import (
 	"github.com/seed72196e11/shm/recarray"
 )
 
-// errAbandoned is why nobody looks into such a segment: the one who looked would
-// be its last user and remove it.
-var errAbandoned = errors.New("nobody has it open any more, and it lives until its last close, so that a look would remove it: shm prune does")
-
 // lookInto opens a segment and shows its table to f. The bytes are another
 // program's, so f runs guarded, and whoever owns them may only be read.
-func lookInto(i shm.Info, f func(a *recarray.Array) error) error {
-	if i.Lifetime == shm.UntilLastClose && i.Users == 0 {
-		return &shm.Error{Op: "read", Name: i.Name, Err: errAbandoned}
-	}
-	seg, err := shm.Open(i.Name, &shm.Options{ReadOnly: true, AnyOwner: true})
+func lookInto(name string, f func(a *recarray.Array) error) error {
+	seg, err := shm.Open(name, &shm.Options{ReadOnly: true, Observe: true, AnyOwner: true})
 	if err != nil {
 		return err
 	}
@@ -33,7 +26,7 @@ func lookInto(i shm.Info, f func(a *recarray.Array) error) error {
 	return shm.Guard(func() error {
 		a, err := recarray.OpenNPY(seg.Bytes())
 		if err != nil {
-			return &shm.Error{Op: "read", Name: i.Name, Err: err}
+			return &shm.Error{Op: "read", Name: name, Err: err}
 		}
 		return f(a.ReadOnly())
 	})
@@ -44,7 +37,7 @@ func tableOf(i shm.Info) (records int, dt *recarray.DType, err error) {
 	if i.Size == 0 { // Open would wait for it
 		return 0, nil, errors.New("its creator has not finished it")
 	}
-	err = lookInto(i, func(a *recarray.Array) error {
+	err = lookInto(i.Name, func(a *recarray.Array) error {
 		records, dt = a.Len(), a.DType()
 		return nil
 	})
@@ -70,11 +63,7 @@ func newHead() *cobra.Command {
 				return misuse("head: -n is %d, it counts records", n)
 			}
 			var text strings.Builder // nothing is printed of a table that ends in a fault
-			info, err := shm.Stat(args[0])
-			if err != nil {
-				info = shm.Info{Name: args[0]} // to open it will say more
-			}
-			err = lookInto(info, func(a *recarray.Array) error { return printHead(&text, a, n) })
+			err := lookInto(args[0], func(a *recarray.Array) error { return printHead(&text, a, n) })
 			if errors.Is(err, recarray.ErrFormat) {
 				return fmt.Errorf("%w; head reads segments that hold a .npy image, as shm load makes them", err)
 			}

@@ -760,13 +760,13 @@ func statAndList(t *testing.T) {
 func options(t *testing.T) {
 	name := Name(t)
 	fill := func([]byte) error { return nil }
-	for _, o := range []shm.Options{{AnyOwner: true}, {ReadOnly: true}, {Mode: fs.ModeSticky | 0o600}, {Mode: 0o1600}, {Mode: 0o200}, {Lifetime: 2}, {Lifetime: -1}} {
+	for _, o := range []shm.Options{{AnyOwner: true}, {ReadOnly: true}, {Mode: fs.ModeSticky | 0o600}, {Mode: 0o1600}, {Mode: 0o200}, {Lifetime: 2}, {Lifetime: -1}, {Observe: true}, {Observe: true, ReadOnly: true, Init: fill}} {
 		_, err := shm.Create(name, 1, &o)
 		require.ErrorIs(t, err, fs.ErrInvalid, "Create %+v", o)
 		absent(t, name)
 	}
 	create(t, name, 1, nil)
-	for _, o := range []shm.Options{{Mode: 0o600}, {Init: fill}, {Sparse: true}, {Lifetime: shm.UntilLastClose}} {
+	for _, o := range []shm.Options{{Mode: 0o600}, {Init: fill}, {Sparse: true}, {Lifetime: shm.UntilLastClose}, {Observe: true}} {
 		_, err := shm.Open(name, &o)
 		require.ErrorIs(t, err, fs.ErrInvalid, "Open %+v", o)
 	}

@@ -94,6 +94,29 @@ func users(t *testing.T) {
 		require.Equal(t, 2, info.Users)
 	})
 
+	t.Run("who observes is none", func(t *testing.T) {
+		look := &shm.Options{ReadOnly: true, Observe: true}
+		name := Name(t)
+		seg := create(t, name, 10, &shm.Options{Lifetime: shm.UntilLastClose})
+		seg.Bytes()[0] = 1
+		observer := open(t, name, look)
+		require.Equal(t, 1, usersOf(t, seg))
+		require.Equal(t, 1, usersOf(t, observer))
+		require.NoError(t, open(t, name, look).Close())
+		require.NoError(t, seg.Close())
+		absent(t, name)
+		require.Equal(t, byte(1), observer.Bytes()[0], "it keeps the memory like everybody")
+
+		env := privateDir(t)
+		killed, p := Start(t, env), Start(t, env)
+		killed.Ask("create", name, 10, "last")
+		killed.Kill()
+		eventually(t, "the killed process is still a user", func() bool { return p.Ask("stat", name) == "0" })
+		p.Ask("open", name, "ro", "observe")
+		p.Ask("close")
+		require.Equal(t, name, p.Ask("prune"), "to look at it does not remove it")
+	})
+
 	t.Run("a Create that fails leaves none", func(t *testing.T) {
 		_, err := shm.Create(name, 10, nil)
 		require.ErrorIs(t, err, fs.ErrExist)

@@ -214,7 +214,7 @@ func (p *Process) Exit() {
 //	                           that mode, until last close, through a Scope,
 //	                           with a Prune in Init
 //	fill NAME SIZE             create, say "filling" in Init, never return
-//	open NAME [ro]             answers the size
+//	open NAME [ro [observe]]   answers the size
 //	read OFFSET                answers the byte
 //	write OFFSET BYTE
 //	close, unlink, end         the last ends the Scope
@@ -263,7 +263,7 @@ func obey(in io.Reader, out io.Writer) {
 				return err
 			}})
 		case "open":
-			seg, err = shm.Open(words[1], &shm.Options{ReadOnly: len(words) > 2})
+			seg, err = shm.Open(words[1], &shm.Options{ReadOnly: len(words) > 2, Observe: len(words) > 3})
 			if err == nil {
 				result = seg.Size()
 			}
