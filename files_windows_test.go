@@ -38,3 +38,19 @@ func TestMoveDenied(t *testing.T) {
 	require.NoError(t, move(from, to), "for a moment")
 	require.FileExists(t, to)
 }
+
+// TestNoAddresses: what the system says when a view finds no room. Only a 32-bit
+// process gets there within reason.
+func TestNoAddresses(t *testing.T) {
+	for _, errno := range []error{windows.ERROR_NOT_ENOUGH_MEMORY, windows.ERROR_INVALID_ADDRESS} {
+		err := noAddresses(os.NewSyscallError("MapViewOfFile", errno), 1<<30)
+		require.ErrorIs(t, err, ErrTooLarge)
+		require.EqualError(t, err, "1073741824 bytes: this process has no room for them in its addresses")
+	}
+	for _, other := range []error{
+		os.NewSyscallError("MapViewOfFile", windows.ERROR_ACCESS_DENIED),
+		os.NewSyscallError("CreateFileMapping", windows.ERROR_NOT_ENOUGH_MEMORY),
+	} {
+		require.Equal(t, other, noAddresses(other, 1<<30))
+	}
+}

@@ -160,7 +160,7 @@ func attachForeign(name string, o Options, absent error) (attachment, error) {
 	}
 	if err != nil {
 		f.leave()
-		return nil, err
+		return nil, noAddresses(err, f.size)
 	}
 	mapped.add(name, f.mem)
 	return f, nil

@@ -373,6 +373,20 @@ func mappable(size int64) error {
 	return nil
 }
 
+// noAddresses explains why a view cannot be had, if it is because this process
+// has no room for it.
+func noAddresses(err error, size int64) error {
+	var call *os.SyscallError
+	if !errors.As(err, &call) || call.Syscall != "MapViewOfFile" {
+		return err
+	}
+	switch call.Err {
+	case windows.ERROR_NOT_ENOUGH_MEMORY, windows.ERROR_INVALID_ADDRESS:
+		return detail(ErrTooLarge, "%d bytes: this process has no room for them in its addresses", size)
+	}
+	return err
+}
+
 func (system) unlink(name string) error {
 	path, err := pathOf(name)
 	if err != nil {
@@ -556,7 +570,7 @@ func stillUnfinished(path string) error {
 // mapAll maps the file with its control page.
 func (f *file) mapAll() (err error) {
 	if f.view, err = mapFile(f.handle, 0, int(paged(f.size)+pageSize), f.readOnly); err != nil {
-		return err
+		return noAddresses(err, f.size)
 	}
 	mapped.add(f.name, f.memory())
 	return nil

@@ -259,6 +259,17 @@ func TestNothingIsLeft(t *testing.T) {
 	require.Empty(t, entries)
 }
 
+// section makes a segment as programs without this library do.
+func section(t *testing.T, name string, size uint32) (remove func()) {
+	t.Helper()
+	p, err := windows.UTF16PtrFromString(name)
+	require.NoError(t, err)
+	const reserve = 0x4000000 // SEC_RESERVE: no memory yet
+	h, err := windows.CreateFileMapping(windows.InvalidHandle, nil, windows.PAGE_READWRITE|reserve, 0, size, p)
+	require.NoError(t, err)
+	return func() { windows.CloseHandle(h) }
+}
+
 // TestFailedOpen leaves a segment that nobody has open, and that the last Close
 // would remove, as it was.
 func TestFailedOpen(t *testing.T) {
@@ -272,12 +283,9 @@ func TestFailedOpen(t *testing.T) {
 	require.NoError(t, seg.Close())
 	require.NoError(t, os.Rename(killed, Path(name)))
 
-	p, err := windows.UTF16PtrFromString(name)
-	require.NoError(t, err)
-	stranger, err := windows.CreateFileMapping(windows.InvalidHandle, nil, windows.PAGE_READWRITE, 0, 4096, p)
-	require.NoError(t, err)
+	withdraw := section(t, name, 4096)
 	_, err = shm.Open(name, nil)
-	require.NoError(t, windows.CloseHandle(stranger))
+	withdraw()
 	require.ErrorIs(t, err, shm.ErrForeign)
 	require.FileExists(t, Path(name))
 
