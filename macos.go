@@ -579,7 +579,9 @@ func (o *object) unmap() error {
 
 func (o *object) leave() error {
 	var err error
-	if o.known.Lifetime == UntilLastClose && o.token != noToken && !o.file.readOnly {
+	switch {
+	case o.token == noToken || o.file.readOnly:
+	case o.known.Lifetime == UntilLastClose:
 		err = leaveLast(o.file, o.token, func() error {
 			if !o.file.atPath() {
 				return nil // others may have their tokens on the record that is there now
@@ -589,6 +591,14 @@ func (o *object) leave() error {
 		if errors.Is(err, errReplaced) || errors.Is(err, fs.ErrPermission) {
 			err = nil // removed already, or another user's to remove
 		}
+	case o.file.onlyTokens():
+		// A record that stays is litter for Prune, and no reason to fail.
+		leaveLast(o.file, o.token, func() error {
+			if !o.file.onlyTokens() {
+				return nil
+			}
+			return o.file.remove()
+		})
 	}
 	return errors.Join(err, o.close())
 }
@@ -935,7 +945,7 @@ func (m macos) pruneRecord(f *recordFile) (removed Info, gone bool, err error) {
 	switch {
 	case err != nil && !errors.Is(err, fs.ErrNotExist) && err != errNoAccess:
 		return Info{}, false, err
-	case err == nil && (r.state == blank || !m.bootKnown(r)),
+	case err == nil && r.state != blank && !m.bootKnown(r),
 		err == nil && m.describes(f, r, info) && r.lifetime == UntilUnlink:
 		return Info{}, false, nil
 	case err != nil || !half && !m.describes(f, r, info):

@@ -367,6 +367,13 @@ func (f *recordFile) read() record {
 	return r
 }
 
+// onlyTokens says whether the record is that of another program's segment, of no
+// use once nobody has it open.
+func (f *recordFile) onlyTokens() bool {
+	r := f.read()
+	return r.state == blank && r.name != ""
+}
+
 // write replaces the record. The caller has the name lock.
 func (f *recordFile) write(r record) error {
 	n, err := unix.Pwrite(f.fd, r.bytes(), 0)
