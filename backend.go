@@ -82,6 +82,11 @@ var (
 // for a foreign creator to size its segment.
 const patience = time.Second
 
+// namePatience is how long a call waits for the name lock on macOS and Windows,
+// where it takes many calls, or a copy of the memory, to give a name or to take
+// it away.
+const namePatience = 10 * patience
+
 // racePatience is how long OpenOrCreate goes on while others have the name and
 // have it not. On macOS they may be copying a large segment into place.
 const racePatience = 10 * patience

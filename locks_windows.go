@@ -14,10 +14,6 @@ const (
 	nameByte         = tokenBase + uint64(tokens)
 )
 
-// namePatience is how long a call waits for the name lock. Taking a name away is
-// some thirty calls here, each of which a scanner may look into.
-const namePatience = 10 * patience
-
 // fileLocks are the locks of an open file (LockFileEx). A handle for reading
 // can have them too.
 type fileLocks struct {

@@ -205,7 +205,7 @@ const recordDraftPrefix = ".new-"
 
 var (
 	errNoRecord = detail(fs.ErrNotExist, "there is no record of it")
-	errBusy     = detail(os.ErrDeadlineExceeded, "another process has held its name lock for %v: try again", patience)
+	errBusy     = detail(os.ErrDeadlineExceeded, "another process has held its name lock for %v: try again", namePatience)
 	errMaking   = detail(fs.ErrNotExist, "there is no segment of this name yet: its creator is about to publish it")
 )
 
@@ -294,26 +294,15 @@ func (f *recordFile) atPath() bool {
 }
 
 // hold opens the record under a path and takes its name lock, of a kind that
-// fcntl knows: errBusy and errMaking say who has it. It waits only to have it
-// alone.
+// fcntl knows. It does not wait for who is making the segment: that is
+// errMaking.
 func hold(path string, kind int16) (*recordFile, error) {
 	f, err := openRecord(path)
 	if err != nil {
 		return nil, err
 	}
-	ok, err := f.try(kind)
-	switch {
-	case err != nil:
-	case !ok && f.read().state == making:
-		err = errMaking
-	case !ok && kind == unix.F_WRLCK:
-		err = f.wait(kind)
-	case !ok:
-		err = errBusy
-	}
-	switch {
-	case err != nil:
-	case !f.atPath():
+	err = f.wait(kind)
+	if err == nil && !f.atPath() {
 		err = errBusy // and it was faster
 	}
 	if err != nil {
@@ -340,11 +329,14 @@ func (f *recordFile) unlockName()     { f.tryLock(unix.F_UNLCK, nameLock) }
 // the other, would else keep it for ever.
 func (f *recordFile) wait(kind int16) error {
 	defer f.tryLock(unix.F_UNLCK, nameGate)
-	ok, err := poll(patience, func() (bool, error) {
+	ok, err := poll(namePatience, func() (bool, error) {
 		if kind == unix.F_WRLCK && !f.readOnly {
 			f.tryLock(unix.F_WRLCK, nameGate)
 		}
 		ok, err := f.try(kind)
+		if !ok && err == nil && f.read().state == making {
+			err = errMaking
+		}
 		return ok || err != nil, err
 	})
 	if !ok {

@@ -343,7 +343,7 @@ func Prune() ([]Info, error) {
 //
 // Linux: the regular files of the directory but hidden ones and semaphores
 // ("sem."), of every user and every program. macOS: what was made through this
-// library or opened through it, as far as the registry knows (see [Segment]). Windows: the
+// library or is open through it, as far as the registry knows (see [Segment]). Windows: the
 // segments that this library made.
 func List() ([]Info, error) {
 	infos, err := native.list()

@@ -257,8 +257,9 @@ func (linux) attach(name string, o Options) (attachment, error) {
 	return f, nil
 }
 
-// open opens the file under the path, maps it and takes a token. That comes
-// last: who fails before has not been a user, and removes nothing.
+// open opens the file under the path, takes a token, so that nobody takes this
+// process for a stranger, and maps it. Who fails on the way just goes: that is no
+// last Close, and removes nothing.
 func (f *file) open(o Options) (err error) {
 	access := unix.O_RDWR
 	if o.ReadOnly {
@@ -269,7 +270,6 @@ func (f *file) open(o Options) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			f.unmap()
 			f.close()
 		}
 	}()
@@ -281,9 +281,15 @@ func (f *file) open(o Options) (err error) {
 		return err
 	}
 	f.id, f.lifetime = info.id, info.lifetime()
-	if f.mem, err = mapFile(f.name, f.fd, int(info.size), o.ReadOnly); err != nil {
-		return mapError(err, info.size)
+	if err := f.join(o); err != nil {
+		return err
 	}
+	f.mem, err = mapFile(f.name, f.fd, int(info.size), o.ReadOnly)
+	return mapError(err, info.size)
+}
+
+// join makes this one of the segment's users.
+func (f *file) join(o Options) (err error) {
 	if o.Observe {
 		return nil
 	}

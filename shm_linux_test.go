@@ -146,7 +146,7 @@ func TestLockless(t *testing.T) {
 	require.NoError(t, reader.Close())
 
 	// What others left half made stays: perhaps they are still at it.
-	draft := filepath.Join(Dir(), ".tmp-x")
+	draft := filepath.Join(Dir(), ".shm-"+strings.Repeat("x", 26))
 	require.NoError(t, os.WriteFile(draft, nil, 0o600))
 	_, err = shm.Prune()
 	require.ErrorIs(t, err, errors.ErrUnsupported)
