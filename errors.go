@@ -22,7 +22,8 @@ var (
 	ErrForeign = errors.New("not a shared-memory segment")
 
 	// ErrUnfinished: the segment has size 0; its creator, a program without
-	// this library, has not finished it or died on the way.
+	// this library, has not finished it or died on the way. On Windows also one
+	// of ours that the machine stopped before it was written. Unlink removes it.
 	ErrUnfinished = errors.New("unfinished segment")
 
 	// ErrNameLost: the segment is still mapped here, but its name is gone and

@@ -83,9 +83,9 @@ import (
 // them may write to (mode 1777) they have all of it. Where the registry is lost
 // that is lost, no memory and no name is. What else differs:
 //
-//   - Programs without this library see a multiple of 16 KiB, and may meet a
-//     segment while Create copies into it what Init has left. For that moment it
-//     needs its memory twice.
+//   - Programs without this library, and users with another registry, see a
+//     multiple of 16 KiB, and may meet a segment while Create copies into it what
+//     Init has left. For that moment it needs its memory twice.
 //   - The system reserves nothing: Create refuses more than the machine's
 //     memory, and Sparse means nothing.
 //   - What a stranger unlinks and makes anew with the same size, mode and owner
@@ -95,7 +95,9 @@ import (
 // Windows: a segment is a file in the folder shm\segments of the user's local
 // application data, or in the directory that SHM_DIR names, since Windows keeps
 // no memory that nobody has open. So a segment outlives a restart of the
-// machine. It is its owner's alone: the only Mode is 0600, any other is
+// machine, as far as Windows had written it by then: one that it had not is
+// [ErrUnfinished] or holds old bytes. The directory must be on a local drive: files
+// of other machines are not shared memory. It is its owner's alone: the only Mode is 0600, any other is
 // [errors.ErrUnsupported]. Python in the same session finds a segment under its
 // name, with a size of whole pages, while somebody has it open through this
 // library. After Unlink the name may still lead Python to the old memory, until
@@ -343,8 +345,8 @@ func Prune() ([]Info, error) {
 //
 // Linux: the regular files of the directory but hidden ones and semaphores
 // ("sem."), of every user and every program. macOS: what was made through this
-// library or is open through it, as far as the registry knows (see [Segment]). Windows: the
-// segments that this library made.
+// library or is open through it, as far as the registry knows (see [Segment]).
+// Windows: the segments that this library made.
 func List() ([]Info, error) {
 	infos, err := native.list()
 	if err != nil {
