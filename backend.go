@@ -3,6 +3,7 @@ package shm
 import (
 	"io/fs"
 	"math/rand/v2"
+	"strconv"
 	"time"
 )
 
@@ -76,7 +77,27 @@ var (
 
 	// errReplaced: the path no longer leads to what was opened there.
 	errReplaced = detail(fs.ErrNotExist, "its name is gone, or belongs to a newer segment")
+
+	errUnsized = detail(ErrUnfinished, "its size is still 0 after %v: its creator has not finished it, or died; unlink it if so", patience)
 )
+
+func anothers(owner string) error {
+	return detail(fs.ErrPermission, "it belongs to user %s, who could change it under you: Options.AnyOwner accepts that", owner)
+}
+
+func tooLarge(size int64) error {
+	return detail(ErrTooLarge, "it has %d bytes, more than a %d-bit process can map", size, strconv.IntSize)
+}
+
+// noRoom is for what is not too large for its kind of process, but for this one.
+func noRoom(size int64, why error) error {
+	return detail(ErrTooLarge, "it has %d bytes, for which this process has no room among its addresses, or by its limits: %v", size, why)
+}
+
+// nameLost ends with whom to suspect.
+func nameLost(suspects string) error {
+	return detail(ErrNameLost, "its name is gone or belongs to another segment, and no user of this library unlinked it: %s", suspects)
+}
 
 // patience is how long a call waits for another process: for a name lock, or
 // for a foreign creator to size its segment.

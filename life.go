@@ -3,6 +3,7 @@ package shm
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 )
 
@@ -138,6 +139,9 @@ func leaveLast(l locks, t token, remove func() error) error {
 	}
 	defer l.unlockName()
 	_, err := removeUnused(l, remove)
+	if errors.Is(err, errReplaced) || errors.Is(err, fs.ErrPermission) {
+		return nil // removed already, or another user's to remove
+	}
 	return err
 }
 

@@ -526,7 +526,7 @@ func (o *object) open(opt Options) (err error) {
 	o.known = o.m.describe(o.name, o.info, o.file)
 	switch err := o.mapObject(int(o.known.Size), opt.ReadOnly); {
 	case errors.Is(err, unix.ENOMEM):
-		return detail(ErrTooLarge, "%d bytes: this process has no room for them in its addresses", o.known.Size)
+		return noRoom(o.known.Size, err)
 	case err != nil:
 		return err
 	}
@@ -540,11 +540,11 @@ func (o *object) open(opt Options) (err error) {
 func (i objectInfo) usable(o Options) error {
 	switch euid := uint32(os.Geteuid()); {
 	case i.uid != euid && i.uid != 0 && !o.AnyOwner:
-		return detail(fs.ErrPermission, "it belongs to user %d, who could change it under you: Options.AnyOwner accepts that", i.uid)
+		return anothers(strconv.FormatUint(uint64(i.uid), 10))
 	case i.size == 0:
-		return detail(ErrUnfinished, "its size is still 0 after %v: its creator has not finished it, or died; unlink it if so", patience)
+		return errUnsized
 	case i.size > math.MaxInt:
-		return detail(ErrTooLarge, "it has %d bytes, more than a %d-bit process can map", i.size, strconv.IntSize)
+		return tooLarge(i.size)
 	}
 	return nil
 }
@@ -588,9 +588,6 @@ func (o *object) leave() error {
 			}
 			return o.removeHeld()
 		})
-		if errors.Is(err, errReplaced) || errors.Is(err, fs.ErrPermission) {
-			err = nil // removed already, or another user's to remove
-		}
 	case o.file.onlyTokens():
 		// A record that stays is litter for Prune, and no reason to fail.
 		leaveLast(o.file, o.token, func() error {
@@ -631,8 +628,7 @@ func (o *object) stat() (Info, error) {
 	if err != nil || named || o.wasUnlinked() {
 		return info, err
 	}
-	return info, detail(ErrNameLost, "its name is gone or belongs to another segment, and no user of this library unlinked it: "+
-		"Python's resource tracker (track=False prevents it) or the end of a login session may have")
+	return info, nameLost("Python's resource tracker (track=False prevents it) or the end of a login session may have")
 }
 
 func (o *object) hasName() bool {

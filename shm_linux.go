@@ -302,7 +302,7 @@ func (f *file) join(o Options) (err error) {
 // mapError says what it means that an existing segment cannot be mapped.
 func mapError(err error, size int64) error {
 	if errors.Is(err, unix.ENOMEM) || errors.Is(err, unix.EOVERFLOW) {
-		return detail(ErrTooLarge, "it has %d bytes, for which this process has no room among its addresses, or by its limits (ulimit -v): %v", size, err)
+		return noRoom(size, err)
 	}
 	return err
 }
@@ -357,11 +357,11 @@ func (i fileInfo) usable(o Options) error {
 	case i.mode&unix.S_IFMT != unix.S_IFREG:
 		return detail(ErrForeign, "what has this name is %s, not a segment", i.kind())
 	case i.uid != euid && i.uid != 0 && !o.AnyOwner:
-		return detail(fs.ErrPermission, "it belongs to user %d, who could change it under you: Options.AnyOwner accepts that", i.uid)
+		return anothers(strconv.FormatUint(uint64(i.uid), 10))
 	case i.size == 0:
-		return detail(ErrUnfinished, "its size is still 0 after %v: its creator has not finished it, or died; unlink it if so", patience)
+		return errUnsized
 	case i.size > math.MaxInt:
-		return detail(ErrTooLarge, "it has %d bytes, more than a %d-bit process can map", i.size, strconv.IntSize)
+		return tooLarge(i.size)
 	}
 	return nil
 }
@@ -614,8 +614,7 @@ func (f *file) stat() (Info, error) {
 		info, err = f.statLocked()
 	}
 	if err == nil && !f.hasName() && !info.unlinked() {
-		err = detail(ErrNameLost, "its name is gone or belongs to another segment, and no user of this library unlinked it: "+
-			"Python's resource tracker (track=False prevents it), systemd's RemoveIPC or rm may have")
+		err = nameLost("Python's resource tracker (track=False prevents it), systemd's RemoveIPC or rm may have")
 	}
 	public := info.public(f.name)
 	public.Users = users(f.locks())
@@ -673,9 +672,6 @@ func (f *file) leave() error {
 	var err error
 	if f.lifetime == UntilLastClose && f.token != noToken {
 		err = leaveLast(f.locks(), f.token, func() error { return removeLocked(f.path, f.fd, f.id) })
-		if errors.Is(err, errReplaced) || errors.Is(err, fs.ErrPermission) {
-			err = nil // removed already, or another user's to remove
-		}
 	}
 	f.left = true
 	return errors.Join(err, f.close())

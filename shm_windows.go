@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -363,12 +362,12 @@ func trusted(owner string, o Options) error {
 	if o.AnyOwner {
 		return nil
 	}
-	return detail(fs.ErrPermission, "it belongs to user %s, who could change it under you: Options.AnyOwner accepts that", owner)
+	return anothers(owner)
 }
 
 func mappable(size int64) error {
 	if size > math.MaxInt-2*pageSize {
-		return detail(ErrTooLarge, "%d bytes are more than a %d-bit process can map", size, strconv.IntSize)
+		return tooLarge(size)
 	}
 	return nil
 }
@@ -382,7 +381,7 @@ func noAddresses(err error, size int64) error {
 	}
 	switch call.Err {
 	case windows.ERROR_NOT_ENOUGH_MEMORY, windows.ERROR_INVALID_ADDRESS:
-		return detail(ErrTooLarge, "%d bytes: this process has no room for them in its addresses", size)
+		return noRoom(size, err)
 	}
 	return err
 }
@@ -607,8 +606,7 @@ func (f *file) nameLost() error {
 	if f.unlinkedNow() {
 		return nil
 	}
-	return detail(ErrNameLost, "its name is gone or belongs to another segment, and no user of this library unlinked it: "+
-		"somebody has deleted or renamed %s", f.path)
+	return nameLost("somebody has deleted or renamed " + f.path)
 }
 
 func (f *file) unlink() error {
@@ -645,10 +643,7 @@ func (f *file) unmap() error {
 func (f *file) leave() error {
 	err := f.withdraw()
 	if f.lifetime == UntilLastClose && f.locks.own != noToken {
-		leaving := leaveLast(&f.locks, f.locks.own, f.removeLocked)
-		if !errors.Is(leaving, errReplaced) && !errors.Is(leaving, fs.ErrPermission) { // else removed already, or another user's to remove
-			err = errors.Join(err, leaving)
-		}
+		err = errors.Join(err, leaveLast(&f.locks, f.locks.own, f.removeLocked))
 	}
 	f.left = true
 	return errors.Join(err, f.close())
