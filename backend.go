@@ -77,8 +77,6 @@ var (
 
 	// errReplaced: the path no longer leads to what was opened there.
 	errReplaced = detail(fs.ErrNotExist, "its name is gone, or belongs to a newer segment")
-
-	errUnsized = detail(ErrUnfinished, "its size is still 0 after %v: its creator has not finished it, or died; unlink it if so", patience)
 )
 
 func anothers(owner string) error {

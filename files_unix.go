@@ -14,3 +14,5 @@ func openFile(path string, flags int, mode uint32) (int, error) {
 		}
 	}
 }
+
+var errUnsized = detail(ErrUnfinished, "its size is still 0 after %v: its creator has not finished it, or died; unlink it if so", patience)
