@@ -48,7 +48,8 @@ type locks interface {
 	take(token) (bool, error)
 	drop(token) error
 
-	// inUse says whether another handle has taken any.
+	// inUse says whether another handle has taken any: one question, where find
+	// may need many.
 	inUse() (bool, error)
 
 	// find returns a token in [from, to) that another handle has taken.

@@ -365,24 +365,6 @@ func TestNamesOfWindows(t *testing.T) {
 	})
 }
 
-// TestDebug uses memory after Close: with SHM_DEBUG=1 that faults, every time,
-// and no later mapping takes the addresses.
-func TestDebug(t *testing.T) {
-	t.Setenv("SHM_DEBUG", "1")
-	seg, err := shm.Create(Name(t), 10, nil)
-	require.NoError(t, err)
-	stale := seg.Bytes()
-	require.NoError(t, seg.Close())
-	for range 3 {
-		other, err := shm.Create(Name(t), 10, nil)
-		require.NoError(t, err)
-		defer other.Close()
-		require.Panics(t, func() {
-			shm.Guard(func() error { stale[0] = 1; return nil })
-		}, "a fault in memory that is closed is no segment's fault")
-	}
-}
-
 // TestNothingReachesChildren: no handle is for programs that this one starts.
 func TestNothingReachesChildren(t *testing.T) {
 	dir := filepath.Join(shortName(t, dirOf(t)), "segments") // the count is to see handles under such names too
