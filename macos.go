@@ -249,18 +249,25 @@ func (m macos) freeNow(name string) error {
 	if f != nil {
 		defer f.close()
 	}
+	_, err = m.remains(name, f)
+	return err
+}
+
+// remains says whether what a dead creator left has the name, whose record is
+// held if it has one. Anything else there is errTaken.
+func (m macos) remains(name string, f *recordFile) (bool, error) {
 	info, err := m.look(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil
+		return false, nil
 	case err == errNoAccess:
-		return errTaken
+		return false, errTaken
 	case err != nil:
-		return err
+		return false, err
 	case f != nil && m.halfMade(f, f.read(), info):
-		return nil
+		return true, nil
 	}
-	return errTaken
+	return false, errTaken
 }
 
 func (d *macDraft) memory() []byte { return d.mem[:d.size:d.size] }
@@ -354,19 +361,11 @@ func (d *macDraft) claim() (*recordFile, error) {
 
 func roundUp(size int) int64 { return (int64(size) + sizeStep - 1) / sizeStep * sizeStep }
 
-// clear takes away what a dead creator left under a name, whose record is held
-// if it has one. Anything else there is errTaken.
+// clear takes away what a dead creator left under the name.
 func (d *macDraft) clear(old *recordFile) error {
-	info, err := d.m.look(d.name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err == errNoAccess:
-		return errTaken
-	case err != nil:
+	remains, err := d.m.remains(d.name, old)
+	if err != nil || !remains {
 		return err
-	case old == nil || !d.m.halfMade(old, old.read(), info):
-		return errTaken
 	}
 	return ignoreNotExist(d.m.shmUnlink(d.name))
 }
